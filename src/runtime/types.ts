@@ -1,0 +1,75 @@
+import type { Pooling } from "../schema/model-types.js";
+
+/** Token ids of one text, special tokens included, already cut to the model's limit. */
+export interface TokenizedText {
+  readonly ids: Int32Array;
+  /** Segment ids; null where the model has one segment. */
+  readonly types: Uint8Array | null;
+  /** Tokens that were cut off. */
+  readonly lost: number;
+}
+
+/** Rows padded to one length, as the inference process takes them. Row-major `[rows, length]`. */
+export interface TokenBatch {
+  readonly rows: number;
+  readonly length: number;
+  readonly ids: Int32Array;
+  readonly mask: Uint8Array;
+  readonly types: Uint8Array;
+}
+
+/** What an inference process is started with. */
+export interface EncoderOptions {
+  /** Names the model in errors. */
+  readonly model: string;
+  readonly onnxFile: string;
+  readonly externalData: readonly { readonly name: string; readonly path: string }[];
+  /** `none` returns the raw `logits` or first output, for a cross-encoder. */
+  readonly pooling: Pooling;
+  /** Scale pooled vectors to length 1, inside the graph. */
+  readonly normalize: boolean;
+  /** Threads of one operator. */
+  readonly threads: number;
+  readonly device: "cpu";
+}
+
+/** Dense result of a batch: float32 `[rows, dim]`. */
+export interface DenseBatch {
+  readonly kind: "dense";
+  readonly data: Float32Array;
+  readonly dim: number;
+}
+
+/** Sparse result of a batch: for each row its non-zero terms, ascending. */
+export interface SparseBatch {
+  readonly kind: "sparse";
+  /** `rows + 1` offsets. */
+  readonly indptr: Uint32Array;
+  readonly indices: Uint32Array;
+  readonly values: Float32Array;
+  /** Vocabulary size. */
+  readonly dim: number;
+}
+
+/** Timing and memory the inference process reports with each batch. */
+export interface BatchReport {
+  /** Seconds inside `session.run`. */
+  readonly runSeconds: number;
+  /** Resident set of the inference process after the batch, in bytes. */
+  readonly rssBytes: number;
+  /** High-water mark of the resident set since the process began, in bytes. */
+  readonly peakRssBytes: number;
+}
+
+/** A model loaded in a process of its own. */
+export interface Encoder {
+  readonly pid: number;
+  /** Seconds from the start of the process until the model was ready. */
+  readonly loadSeconds: number;
+  /** Resident set after loading, in bytes. */
+  readonly loadedRssBytes: number;
+  /** Runs one batch. Rejects with a `RagError` if the process dies, names the model; rejects with `stopped` when the signal aborts (the process is killed). */
+  encode(batch: TokenBatch): Promise<{ readonly output: DenseBatch | SparseBatch; readonly report: BatchReport }>;
+  /** Ends the process; resolves when it is gone. Safe to call twice. */
+  close(): Promise<void>;
+}

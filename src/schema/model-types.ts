@@ -1,0 +1,55 @@
+/** What a model is for. */
+export type ModelRole = "dense" | "sparse" | "rerank";
+
+/** How token states become one vector. */
+export type Pooling = "mean" | "cls" | "last_token" | "splade" | "none";
+
+/** A model as a row of data. */
+export interface ModelCard {
+  /** The name the operator uses. */
+  readonly key: string;
+  readonly role: ModelRole;
+  /** Hub id of the repository that holds the ONNX files. */
+  readonly hubId: string;
+  /** Pinned commit, or null where the first prime resolves it. */
+  readonly revision: string | null;
+  /** ONNX file by dtype, or null where no ONNX export is known. */
+  readonly onnx: Readonly<Record<string, string>> | null;
+  /** External data files beside the ONNX files, by dtype. */
+  readonly externalData: Readonly<Record<string, readonly string[]>>;
+  /** Width of the output vectors; 1 for a cross-encoder, the vocabulary's size for a sparse one. */
+  readonly dim: number;
+  readonly matryoshka: readonly number[];
+  readonly pooling: Pooling;
+  /** Put before a query's text. */
+  readonly queryPrefix: string;
+  /** Put before a document's text. */
+  readonly documentPrefix: string;
+  /** Longest input in tokens, special tokens included. */
+  readonly maxTokens: number;
+  readonly parameters: number;
+  /** SPDX id, or the licence's name. */
+  readonly licence: string;
+  readonly commercialUse: boolean;
+  /** What an operator should know, such as how to bring an ONNX export. */
+  readonly remark: string;
+}
+
+/** A model whose files were found on disk. */
+export interface LocatedModel {
+  readonly card: ModelCard;
+  /** The folder that holds the files. */
+  readonly root: string;
+  readonly revision: string;
+  readonly dtype: string;
+  /** Absolute paths. */
+  readonly onnxFile: string;
+  readonly externalData: readonly { readonly name: string; readonly path: string }[];
+  readonly tokenizerFile: string;
+  readonly tokenizerConfigFile: string;
+  /** Every file, relative to root, with its size. */
+  readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
+  /** sha256 over the files' own hashes. */
+  readonly fingerprint: string;
+  readonly maxTokens: number;
+}
