@@ -30,3 +30,294 @@ export function quoteList(values: readonly unknown[], most = 8): string {
   const head = values.slice(0, most).map(quote).join(", ");
   return values.length > most ? `${head} and ${values.length - most} more` : head;
 }
+
+// store
+
+/** Why a write failed, in words, and the way out. */
+function diskRemedy(cause: unknown): string {
+  const code = (cause as NodeJS.ErrnoException | null)?.code;
+  if (code === "ENOSPC" || code === "EDQUOT") return "The disk is full. Free space there, or open the session with another dir, and run the cell again: what was finished is kept.";
+  if (code === "EROFS") return "The disk is read-only. Open the session with a dir on a disk that can be written.";
+  if (code === "EACCES" || code === "EPERM") return "This user may not write there. Open the session with another dir.";
+  return `The system says: ${cause instanceof Error ? cause.message : String(cause)}.`;
+}
+
+/** A write to the session's folder failed. */
+export function storeWriteFailed(path: string, what: string, cause: unknown): RagError {
+  return new RagError("store_write_failed", `Can't write ${what} to ${quote(path)}. ${diskRemedy(cause)}`, { cause });
+}
+
+/** A stored run that can't be trusted. */
+export function runFileDamaged(path: string, problem: string): RagError {
+  return new RagError("run_damaged", `The stored run ${quote(path)} can't be used: ${problem}. Compute it again with { rerun: true }, or remove its folder.`);
+}
+
+/** Another kernel writes to the session. */
+export function sessionInUse(name: string, path: string, owner: { pid: number; host: string } | null): RagError {
+  const who = owner ? `process ${owner.pid} on ${quote(owner.host)}` : "another process";
+  return new RagError(
+    "session_in_use",
+    `Session ${quote(name)} is open in ${who}; one kernel at a time writes to a session. Shut that kernel down, or open the session under another name. If it is surely gone, remove ${quote(path)}.`,
+  );
+}
+
+// session and stages
+
+/** A setting that can't be used. */
+export function badSetting(key: string, value: unknown, source: string, problem: string): RagError {
+  return new RagError("bad_setting", `Setting ${quote(key)} = ${quote(value)} (from ${quote(source)}): ${problem}.`);
+}
+
+/** A configuration file that can't be used. */
+export function badConfigFile(file: string, problem: string): RagError {
+  return new RagError("bad_config_file", `Configuration file ${quote(file)} can't be used: ${problem}. Correct it or remove it.`);
+}
+
+/** A session name that is no folder name. */
+export function badSessionName(name: unknown): RagError {
+  return new RagError(
+    "bad_session_name",
+    `Session name ${quote(name)}: use 1 to 64 letters, digits, "-", "_" or ".", beginning with a letter or digit. The name is the session's folder.`,
+  );
+}
+
+/** A GPU that this version can't use. */
+export function gpuNotUsable(sign: string): RagError {
+  return new RagError(
+    "gpu_not_usable",
+    `This machine has a GPU (${sign}), and this version computes on the CPU only. Pass device: "cpu" to openSession to do so, knowing that it is slower.`,
+  );
+}
+
+/** The first argument is no session. */
+export function notASession(value: unknown): RagError {
+  return new RagError("not_a_session", `Expected a session, got ${describe(value)}. Pass what openSession returned, from this kernel: const session = await rag.openSession({ name: "docs" }).`);
+}
+
+/** A closed session was used. */
+export function sessionClosed(name: string): RagError {
+  return new RagError("session_closed", `Session ${quote(name)} is closed. Run the openSession cell again.`);
+}
+
+/** A run of another stage was passed. */
+export function wrongRun(expected: string, value: unknown, verb: string): RagError {
+  return new RagError("wrong_run", `Expected ${expected}, got ${describe(value)}. Pass what ${verb} returned.`);
+}
+
+/** Two stages at once. */
+export function stageBusy(running: string, wanted: string): RagError {
+  return new RagError("stage_busy", `The ${running} stage is still running in this session, so ${wanted} can't begin. Await the first call, or interrupt the kernel and run the cell again.`);
+}
+
+/** The operator pressed Stop. */
+export function stopped(where: string): RagError {
+  return new RagError("stopped", `Stopped ${where}. What was finished is kept: run the cell again to go on from there.`);
+}
+
+/** Runs that don't belong together. */
+export function foreignRun(what: string, id: string, from: string, wanted: string, wantedId: string): RagError {
+  return new RagError(
+    "foreign_run",
+    `${what} ${id} was made from ${from}, but ${wanted} is ${wantedId}. Runs of different corpora can't be combined: run the cell of ${what} again on ${wantedId}, or pass the runs that belong to ${from}.`,
+  );
+}
+
+/** Nothing stored for a stage. */
+export function noRunYet(stage: string, name: string, verb: string): RagError {
+  return new RagError("no_run_yet", `Session ${quote(name)} has no finished ${stage} run. Run the ${verb} cell first.`);
+}
+
+/** No vectors of this name in a run. */
+export function unknownVectors(name: string, known: readonly string[]): RagError {
+  return new RagError("unknown_vectors", `The run has no vectors named ${quote(name)}; it has ${quoteList(known)}.`);
+}
+
+/** Model output with a NaN or an infinity. */
+export function nonFiniteVector(model: string, chunkId: string, row: number, document: string): RagError {
+  return new RagError(
+    "non_finite",
+    `Model ${quote(model)} gave NaN or infinity for chunk ${chunkId} (row ${row}, ${quote(document)}). Nothing was stored as finished. Try dtype "fp32", or take that document out and report it to the model's authors.`,
+  );
+}
+
+/** Model output of a wrong width. */
+export function wrongDimension(model: string, expected: number, got: number): RagError {
+  return new RagError("wrong_dimension", `Model ${quote(model)} gave ${got} numbers for a text; its row in the registry says ${expected}. Correct the row, or the files are another model's.`);
+}
+
+/** Text for what an unexpected value is. */
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== "object") return `${typeof value} ${quote(value)}`;
+  const { kind, id } = value as { kind?: unknown; id?: unknown };
+  if (typeof kind === "string") return `a ${quote(kind)} ${typeof id === "string" ? quote(id) : "value"}`;
+  return Array.isArray(value) ? "an array" : "an object that no verb of rag-cells returned";
+}
+
+/** Adds stage and batch to an error that came out of a pass; other errors pass through. */
+export function inBatch(error: unknown, stage: string, model: string, done: number, total: number): unknown {
+  if (!(error instanceof RagError)) return error;
+  const where = `in the ${stage} stage, model ${quote(model)}, at batch ${done + 1} of ${total}`;
+  if (error.code === "stopped") return stopped(where);
+  const way = done > 0 ? ` The ${done} batches before it are kept: run the cell again to go on from there.` : "";
+  return new RagError(error.code, `${error.message} (${where})${way}`, { cause: error });
+}
+
+// array files
+
+/** An array file that can't be read as what it should be. */
+export function arrayFileDamaged(path: string, problem: string, cause?: unknown): RagError {
+  const message = `Can't read the array file ${quote(path)}: ${problem}. Run the stage that made it again, or take the file from its source again.`;
+  return new RagError("array_damaged", message, { cause });
+}
+
+/** Numbers that do not make the array they were meant for. */
+export function arrayShapeWrong(path: string, problem: string): RagError {
+  return new RagError("array_shape", `Can't write the array file ${quote(path)}: ${problem}. Arrays have 1 or 2 dimensions, and exactly rows x columns numbers of one type.`);
+}
+
+// notebook and cli
+
+/** A kernel that gave no sign of life. */
+export function kernelNotStarted(cwd: string, why: string): RagError {
+  return new RagError(
+    "kernel_not_started",
+    `The TypeScript kernel did not start in ${quote(cwd)}: ${quote(why)}. Check that the folder exists and that npm ci ended without errors.`,
+  );
+}
+
+/** A kernel process that ended by itself. */
+export function kernelDied(how: string, lastWords: string): RagError {
+  const said = lastWords === "" ? "It wrote nothing before its end" : `Its last words: ${quote(lastWords.slice(-110))}`;
+  return new RagError(
+    "kernel_died",
+    `The kernel's process ended (${how}) and took the notebook's variables with it. ${said}. Run the notebook again: what was stored is reused. SIGKILL from outside mostly means that the system ran out of memory.`,
+  );
+}
+
+/** A kernel that lives but does no work. */
+export function kernelStuck(what: string): RagError {
+  return new RagError("kernel_stuck", `The kernel ${what}. Run the notebook again in a new kernel; a loop without an await can't be stopped, so give it one.`);
+}
+
+/** A message that no kernel of ours can have sent. */
+export function badKernelMessage(what: string): RagError {
+  return new RagError("bad_kernel_message", `A message from the kernel ${what}. Another process may have opened its sockets: run the notebook again.`);
+}
+
+/** A system without the sockets the kernel client uses. */
+export function ipcMissing(platform: string): RagError {
+  return new RagError("ipc_missing", `zeromq has no Unix sockets on ${quote(platform)}, and the built-in notebook runner needs them. Use Jupyter there: npm run kernel, then npm run lab.`);
+}
+
+/** A temporary folder too deep for a socket. */
+export function socketPathTooLong(path: string, limit: number): RagError {
+  return new RagError("socket_path_too_long", `The kernel's socket path ${quote(path)} would be longer than the ${limit} bytes a system allows. Set TMPDIR to a shorter folder, such as /tmp.`);
+}
+
+/** A kernelspec folder that can't be written. */
+export function kernelspecUnwritable(path: string, cause: unknown): RagError {
+  return new RagError(
+    "kernelspec_unwritable",
+    `Can't write the kernelspec ${quote(path)} (${reason(cause)}). Name a folder that you may write to: npm run kernel -- --prefix DIR, and put DIR/share/jupyter on JUPYTER_PATH.`,
+    { cause },
+  );
+}
+
+/** A file that can't be run as a notebook. */
+export function badNotebook(path: string, why: string): RagError {
+  return new RagError("bad_notebook", `${quote(path)} is no notebook that can be run: ${why}. It must be an .ipynb file of nbformat 4.`);
+}
+
+/** The message of a notebook run that stopped at a cell; the cell is named by number and first line. */
+export function cellFailed(notebook: string, cell: number, of: number, firstLine: string, failure: string): string {
+  return `${quote(notebook)} stopped at code cell ${cell} of ${of}, ${quote(firstLine)}:\n${failure}`;
+}
+
+/** A command that does not exist. */
+export function unknownVerb(verb: string, near: readonly string[], all: readonly string[]): RagError {
+  const guess = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : "";
+  return new RagError("unknown_verb", `There is no command ${quote(verb)}.${guess} The commands are ${all.join(", ")}.`);
+}
+
+/** Arguments that a command can't read. */
+export function badArguments(verb: string, why: string): RagError {
+  return new RagError("bad_arguments", `rag-cells ${verb}: ${why} See: rag-cells help.`);
+}
+
+/** A Node that is too old. */
+export function nodeTooOld(version: string): RagError {
+  return new RagError("node_too_old", `rag-cells needs Node 22.13 or later and this is ${version}. Its npm scripts bring their own Node 24: npm start, or npm exec -- rag-cells.`);
+}
+
+/** No JupyterLab on the PATH. */
+export function jupyterMissing(why: string): RagError {
+  return new RagError(
+    "jupyter_missing",
+    `JupyterLab could not be started (${why}). Install it (pip install jupyterlab, in a virtual environment that is active) and run npm run lab again; npm start runs the journey without Jupyter and without Python.`,
+  );
+}
+
+/** A link that something else stands in the way of. */
+export function linkBlocked(path: string): RagError {
+  return new RagError("link_blocked", `${quote(path)} exists and is no link, so the package can't be made importable by its name. Remove it and run npm run build.`);
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : quote(cause);
+}
+
+// sparse: BM25
+
+/** A BM25 setting outside its range. */
+export function badBm25Setting(name: string, value: unknown, rule: string): RagError {
+  return new RagError("bad_bm25_setting", `BM25's ${name} ${rule}, it was given as ${quote(value)}. Leave it out for the usual value.`);
+}
+
+// stages
+
+/** A chunk run without chunks. */
+export function emptyCorpus(id: string): RagError {
+  return new RagError("empty_corpus", `Chunk run ${id} has no chunks: its documents hold blank text only. Point chunk() at documents with text.`);
+}
+
+/** A dimension that a model's vectors can't be cut to. */
+export function badDimension(model: string, wanted: number, allowed: readonly number[]): RagError {
+  return new RagError("bad_dimension", `Model ${quote(model)} can't be cut to ${wanted} dimensions; its authors trained ${allowed.join(", ")}. Choose one of these.`);
+}
+
+/** A mean was asked for over vectors of different dimensions. */
+export function dimensionsDiffer(parts: readonly { name: string; dim: number }[]): RagError {
+  const dims = parts.map((part) => `${quote(part.name)} ${part.dim}`).join(", ");
+  return new RagError("dimensions_differ", `A mean needs equal dimensions; these are ${dims}. Choose fusion "concat", or a dim that all of them can be cut to.`);
+}
+
+/** A count that is no positive whole number. */
+export function badBudget(name: string, value: unknown): RagError {
+  return new RagError("bad_option", `Option ${quote(name)} = ${quote(value)}: a whole number of at least 1 is needed.`);
+}
+
+/** The text of queries is needed and not here. */
+export function queriesMissing(id: string, missing: number, total: number): RagError {
+  return new RagError(
+    "queries_missing",
+    `The text of ${missing} of ${total} queries of fused run ${id} is not here: queries are kept on disk as hashes only. Run the queries and fuse cells again, or pass the same queries: rerank(session, fused, { queries }).`,
+  );
+}
+
+/** No ranked list to fuse. */
+export function nothingToFuse(): RagError {
+  return new RagError("nothing_to_fuse", "fuse() was given no run with vectors: pass at least one dense or sparse run that is not skipped, as fuse(session, queries, [dense, sparse]).");
+}
+
+/** Two runs of one stage. */
+export function sameStageTwice(stage: string, a: string, b: string): RagError {
+  return new RagError("same_stage_twice", `Two ${stage} runs were given, ${a} and ${b}. Pass one.`);
+}
+
+// export
+
+/** A FAISS index file that can't be read. */
+export function indexFileDamaged(path: string, problem: string, cause?: unknown): RagError {
+  return new RagError("index_damaged", `Can't read the FAISS index ${quote(path)}: ${problem}. Export the collection again, or open the file with FAISS itself.`, { cause });
+}

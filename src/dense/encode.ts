@@ -1,0 +1,90 @@
+import { join } from "node:path";
+import { nonFiniteVector, wrongDimension } from "../core/errors.js";
+import { type Pass, runPass, unpackDense } from "../pass.js";
+import type { LocatedModel } from "../schema/model-types.js";
+import type { Settings } from "../schema/settings.js";
+import type { Chunk, DenseVectors } from "../schema/types.js";
+import { modelUse, type StageWork } from "../stage.js";
+import { openRowWriter } from "../store/arrays.js";
+import type { ChunkReader } from "../store/chunks.js";
+import { vectorsName } from "../store/layout.js";
+import { measureTexts, tokenizerOf } from "../texts.js";
+import { shorten } from "./shorten.js";
+
+/** What a dense pass over a corpus is given. */
+export interface DensePass {
+  readonly chunks: ChunkReader;
+  readonly model: LocatedModel;
+  /** Dimension to keep, at most the model's own. */
+  readonly dim: number;
+  readonly settings: Settings;
+}
+
+/**
+ * Embeds every chunk with one model: pooled and scaled to length 1 inside the
+ * graph, journaled batch by batch, then written in row order as `.npy`.
+ *
+ * @throws RagError `non_finite` (names the chunk), `wrong_dimension`, and those of the pass
+ */
+export async function encodeChunks(work: StageWork, input: DensePass): Promise<DenseVectors> {
+  const { chunks, model, settings, dim } = input;
+  const tokenizer = await tokenizerOf(model);
+  const encode = (chunk: Chunk) => tokenizer.encode(model.card.documentPrefix + chunk.text, model.maxTokens);
+  const measured = await work.recorder.timed("tokenize", () => measureTexts(chunks.range(), chunks.count, encode, work.signal));
+  const pass = await runPass(work, {
+    stage: "dense",
+    model,
+    normalize: true,
+    lengths: measured.lengths,
+    tokens: async (row) => encode(await chunks.read(row)),
+    padId: tokenizer.padId,
+    tokenBudget: settings.tokenBudget,
+    maxRows: 256,
+    threads: settings.threads,
+    unit: "chunks",
+  });
+  try {
+    const file = vectorsName(model.card.key);
+    await work.recorder.timed("save", () => writeRows(join(work.dir, file), pass, input));
+    return {
+      name: model.card.key,
+      model: modelUse(model),
+      file,
+      rows: chunks.count,
+      dim,
+      matryoshka: model.card.matryoshka.filter((d) => d < dim),
+      truncated: measured.truncated,
+      lostTokens: measured.lostTokens,
+      tokens: pass.plan.tokens,
+      paddedTokens: pass.plan.paddedTokens,
+    };
+  } finally {
+    await pass.journal.close();
+  }
+}
+
+async function writeRows(path: string, pass: Pass, { chunks, model, dim }: DensePass): Promise<void> {
+  const { key, dim: modelDim } = model.card;
+  const out = await openRowWriter(path, chunks.count, dim);
+  try {
+    for (let i = 0; i < pass.plan.batches.length; i++) {
+      const rows = pass.plan.batches[i]?.rows ?? [];
+      const data = unpackDense(await pass.journal.read(i));
+      if (data.length !== rows.length * modelDim) throw wrongDimension(key, modelDim, data.length / rows.length);
+      const kept = shorten(data, modelDim, dim);
+      for (let r = 0; r < rows.length; r++) {
+        const vector = kept.subarray(r * dim, (r + 1) * dim);
+        const row = rows[r] as number;
+        if (!vector.every(Number.isFinite)) {
+          const chunk = await chunks.read(row);
+          throw nonFiniteVector(key, chunk.id, row, chunk.document);
+        }
+        await out.write(row, vector);
+      }
+    }
+    await out.commit();
+  } catch (error) {
+    await out.abort();
+    throw error;
+  }
+}

@@ -1,0 +1,137 @@
+import { join } from "node:path";
+import { badDimension, dimensionsDiffer, emptyCorpus, wrongRun } from "../core/errors.js";
+import { histogram } from "../core/histogram.js";
+import type { LocatedModel } from "../schema/model-types.js";
+import type { Settings } from "../schema/settings.js";
+import type { Bin, ChunkRun, DenseRun, DenseVectors } from "../schema/types.js";
+import { contextOf, runStage, type Session, type StageWork } from "../stage.js";
+import { openMatrix, openRowWriter } from "../store/arrays.js";
+import { openChunkReader } from "../store/chunks.js";
+import { vectorsName } from "../store/layout.js";
+import { encodeChunks } from "./encode.js";
+import { type EnsemblePlan, fuseRows, planEnsemble } from "./ensemble.js";
+import { nearestCosines } from "./nearest.js";
+
+/** Options of {@link runDense}; what is absent comes from the session's settings. */
+export interface DenseOptions {
+  /** Registry keys; the first is primary where there is one model only. */
+  readonly models?: readonly string[];
+  readonly weights?: Readonly<Record<string, number>>;
+  readonly fusion?: Settings["denseFusion"];
+  /** Matryoshka dimension to cut to. */
+  readonly dim?: number;
+  readonly rerun?: boolean;
+}
+
+const FUSED = "fused";
+const BLOCK_ROWS = 4096;
+
+/**
+ * Embeds every chunk with one or several dense models, one after another, each
+ * alone in a process of its own. Each model's vectors are kept; with several
+ * models the fused ones stand beside them. All vectors have length 1.
+ *
+ * @throws RagError `unknown_model`, `model_files_missing`, `bad_dimension`, `dimensions_differ`,
+ *   `stopped`, `inference_process_died`, `non_finite`
+ */
+export async function runDense(session: Session, chunks: ChunkRun, options: DenseOptions = {}): Promise<DenseRun> {
+  const context = contextOf(session);
+  if (chunks?.kind !== "chunk") throw wrongRun("a chunk run", chunks, "chunk");
+  if (chunks.count === 0) throw emptyCorpus(chunks.id);
+  const { settings } = session;
+  const keys = options.models ?? settings.dense;
+  const models = await context.locate(keys.map((key) => ({ key, role: "dense" as const })));
+  const weights = options.weights ?? settings.denseWeights;
+  const cut = options.dim ?? settings.dim;
+  const parts = models.map((model) => ({ name: model.card.key, dim: dimOf(model, cut), weight: weights[model.card.key] ?? 1 }));
+  const fusion = options.fusion ?? settings.denseFusion;
+  const plan = parts.length > 1 ? planEnsemble(parts, fusion) : null;
+  if (parts.length > 1 && !plan) throw dimensionsDiffer(parts);
+
+  return runStage(context, {
+    stage: "dense",
+    version: 1,
+    inputs: { chunk: chunks.id },
+    settings: { dim: cut, weights: plan ? plan.parts.map((part) => part.weight) : null, fusion: plan?.method ?? "none" },
+    models,
+    rerun: options.rerun ?? false,
+    work: async (work) => {
+      const reader = await openChunkReader(chunks);
+      try {
+        const vectors: DenseVectors[] = [];
+        for (const [i, model] of models.entries()) {
+          vectors.push(await encodeChunks(work, { chunks: reader, model, dim: parts[i]?.dim as number, settings }));
+        }
+        for (const { name, truncated, lostTokens } of vectors) {
+          if (truncated > 0) work.note("truncated", `${name} cut ${truncated} chunks to its limit and lost ${lostTokens} tokens.`, truncated);
+        }
+        if (plan) vectors.push(await work.recorder.timed("fuse", () => fuseVectors(work, vectors, plan)));
+        if (plan?.method === "mean") {
+          work.note("mean_of_spaces", "The fused vectors are a mean over models with unrelated vector spaces; concatenation keeps their cosines.");
+        }
+        const primary = vectors.at(-1) as DenseVectors;
+        const method: DenseRun["fusion"]["method"] = plan?.method ?? "none";
+        return {
+          count: reader.count,
+          vectors,
+          primary: primary.name,
+          fusion: { method, weights: Object.fromEntries((plan?.parts ?? parts).map((p) => [p.name, p.weight])) },
+          nearestBins: await work.recorder.timed("neighbours", () => nearestBins(work, primary)),
+        };
+      } finally {
+        await reader.close();
+      }
+    },
+  });
+}
+
+function dimOf(model: LocatedModel, cut: number | null): number {
+  const { key, dim, matryoshka } = model.card;
+  if (cut === null || cut === dim) return dim;
+  if (!matryoshka.includes(cut)) throw badDimension(key, cut, [dim, ...matryoshka]);
+  return cut;
+}
+
+/** Fuses block by block, so that memory does not grow with the corpus. */
+async function fuseVectors(work: StageWork, vectors: readonly DenseVectors[], plan: EnsemblePlan): Promise<DenseVectors> {
+  const rows = vectors[0]?.rows ?? 0;
+  const file = vectorsName(FUSED);
+  const sources = await Promise.all(vectors.map((v) => openMatrix(work.dir, v)));
+  const out = await openRowWriter(join(work.dir, file), rows, plan.dim);
+  try {
+    for (let from = 0; from < rows; from += BLOCK_ROWS) {
+      work.signal.throwIfAborted();
+      const to = Math.min(rows, from + BLOCK_ROWS);
+      const blocks = await Promise.all(sources.map((source) => source.rows(from, to)));
+      await out.write(from, fuseRows(blocks, plan).data);
+    }
+    await out.commit();
+  } catch (error) {
+    await out.abort();
+    throw error;
+  } finally {
+    await Promise.all(sources.map((source) => source.close()));
+  }
+  const total = (pick: (v: DenseVectors) => number) => vectors.reduce((sum, v) => sum + pick(v), 0);
+  return {
+    name: FUSED,
+    model: null,
+    file,
+    rows,
+    dim: plan.dim,
+    matryoshka: [],
+    truncated: total((v) => v.truncated),
+    lostTokens: total((v) => v.lostTokens),
+    tokens: total((v) => v.tokens),
+    paddedTokens: total((v) => v.paddedTokens),
+  };
+}
+
+async function nearestBins(work: StageWork, primary: DenseVectors): Promise<Bin[]> {
+  const source = await openMatrix(work.dir, primary);
+  try {
+    return histogram(await nearestCosines(source, work.signal));
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * rag-cells: a folder of documents becomes a searchable, verified collection, one
+ * notebook cell a stage. This is the only door: every verb and every public type.
+ */
+export { type ChunkOptions, chunk } from "./chunk/run.js";
+export { RagError } from "./core/errors.js";
+export type { Matrix } from "./core/matrix.js";
+export type { SparseMatrix, SparseVector } from "./core/sparse-matrix.js";
+export { type DenseOptions, runDense } from "./dense/run.js";
+export { type ExportOptions, exportCollection } from "./export/run.js";
+export { queries, queriesFromFile } from "./fuse/queries.js";
+export { type FuseOptions, fuse } from "./fuse/run.js";
+export { history, latest, readChunks, readSparse, readVectors, show } from "./look.js";
+export { type PrimeOptions, primeCache } from "./models/prime.js";
+export { listModels } from "./models/registry.js";
+export { type RerankOptions, rerank } from "./rerank/run.js";
+export type { ModelCard, ModelRole, Pooling } from "./schema/model-types.js";
+export type { Provenance, SettingLayer, SettingSource, Settings } from "./schema/settings.js";
+export type * from "./schema/types.js";
+export { openSession, type SessionOptions } from "./session.js";
+export { runSparse, type SparseOptions } from "./sparse/run.js";
+export type { Session } from "./stage.js";
+export type { HistoryEntry } from "./store/runs.js";

@@ -1,0 +1,80 @@
+import { showCard } from "./charts/present.js";
+import { type HistoryTable, historyTable } from "./charts/tables.js";
+import { noRunYet, unknownVectors, wrongRun } from "./core/errors.js";
+import type { Matrix } from "./core/matrix.js";
+import type { SparseMatrix } from "./core/sparse-matrix.js";
+import type { AnyRun, Chunk, ChunkRun, DenseRun, RunOf, Skipped, SparseRun, StageName, QuerySet } from "./schema/types.js";
+import { contextOf, present, type Session } from "./stage.js";
+import { loadMatrix, loadSparse } from "./store/arrays.js";
+import { openChunkReader } from "./store/chunks.js";
+
+const verbs: Record<StageName, string> = {
+  prime: "primeCache",
+  chunk: "chunk",
+  dense: "runDense",
+  sparse: "runSparse",
+  fuse: "fuse",
+  rerank: "rerank",
+  export: "exportCollection",
+};
+
+/**
+ * The run a stage returned last in this session, from disk: how a stage's cell
+ * runs alone after a kernel restart. Queries are not kept on disk, so a fused or
+ * reranked run comes back without their text.
+ *
+ * @throws RagError `no_run_yet`, `run_damaged`
+ */
+export async function latest<K extends StageName>(session: Session, stage: K): Promise<RunOf[K]> {
+  const context = contextOf(session);
+  if (!Object.hasOwn(verbs, stage)) throw wrongRun(`one of the stages ${Object.keys(verbs).join(", ")}`, stage, "the documentation");
+  const history = await context.store.history();
+  for (const entry of history.reverse()) {
+    if (entry.stage !== stage) continue;
+    const stored = await context.store.find(stage, entry.id);
+    if (stored) return present(context, stage, stored, true);
+  }
+  throw noRunYet(stage, session.name, verbs[stage]);
+}
+
+/** What ran in this session, oldest first, as an arquero table: stage, id, at, outcome, seconds. */
+export async function history(session: Session): Promise<HistoryTable> {
+  return historyTable(await contextOf(session).store.history());
+}
+
+/** Shows a run's card now, also in the middle of a cell; in a plain terminal prints its text. */
+export async function show(value: AnyRun | Skipped | QuerySet): Promise<void> {
+  await showCard(value);
+}
+
+/**
+ * The chunks of a run, straight from disk, in corpus order.
+ *
+ * @param from first row, 0-based
+ * @param to one past the last row
+ */
+export async function* readChunks(run: ChunkRun, from = 0, to = run.count): AsyncGenerator<Chunk> {
+  if (run?.kind !== "chunk") throw wrongRun("a chunk run", run, "chunk");
+  const reader = await openChunkReader(run);
+  try {
+    yield* reader.range(Math.max(0, from), Math.min(run.count, to));
+  } finally {
+    await reader.close();
+  }
+}
+
+/** The vectors of a dense run, float32 `[count, dim]`, by model key or `fused`; the primary ones by default. */
+export async function readVectors(run: DenseRun, name: string = run?.primary): Promise<Matrix> {
+  if (run?.kind !== "dense") throw wrongRun("a dense run", run, "runDense");
+  const vectors = run.vectors.find((candidate) => candidate.name === name);
+  if (!vectors) throw unknownVectors(name, run.vectors.map((v) => v.name));
+  return loadMatrix(run.dir, vectors);
+}
+
+/** The vectors of a sparse run as CSR, by engine name; the primary ones by default. */
+export async function readSparse(run: SparseRun, name: string = run?.primary): Promise<SparseMatrix> {
+  if (run?.kind !== "sparse") throw wrongRun("a sparse run (the stage may be off: look at its kind)", run, "runSparse");
+  const vectors = run.vectors.find((candidate) => candidate.name === name);
+  if (!vectors) throw unknownVectors(name, run.vectors.map((v) => v.name));
+  return loadSparse(run.dir, vectors);
+}

@@ -1,0 +1,156 @@
+import { badBudget, nonFiniteVector, queriesMissing, wrongDimension, wrongRun } from "../core/errors.js";
+import { histogram } from "../core/histogram.js";
+import { runPass, unpackDense } from "../pass.js";
+import type { TokenizedText } from "../runtime/types.js";
+import type { LocatedModel } from "../schema/model-types.js";
+import type { FusedRun, Query, QueryRanking, QuerySet, RankedCandidate, RerankRun, Skipped } from "../schema/types.js";
+import { contextOf, modelUse, runStage, type Session, skipped, type StageWork } from "../stage.js";
+import { type ChunkReader, openChunkReader } from "../store/chunks.js";
+import { measureTexts, tokenizerOf } from "../texts.js";
+
+/** Options of {@link rerank}; what is absent comes from the session's settings. */
+export interface RerankOptions {
+  /** Registry key of the cross-encoder. */
+  readonly model?: string;
+  /** Fused candidates per query that the cross-encoder reads. */
+  readonly candidates?: number;
+  /** Reranked candidates kept per query. */
+  readonly topK?: number;
+  /** The queries, for a fused run that was re-attached from disk. */
+  readonly queries?: QuerySet;
+  readonly rerun?: boolean;
+}
+
+/** One query with one candidate. */
+interface Pair {
+  readonly query: Query;
+  readonly row: number;
+}
+
+/**
+ * Lets a cross-encoder read each query together with each of its fused candidates
+ * and puts them in the order of its logits (float32, before any sigmoid). Passages
+ * are shortened so that the query and both separators survive.
+ *
+ * @returns a run, or {@link Skipped} where the stage is switched off
+ * @throws RagError `queries_missing` for a fused run from disk without its queries,
+ *   `unknown_model`, `model_files_missing`, `stopped`, `inference_process_died`
+ */
+export async function rerank(session: Session, fused: FusedRun, options: RerankOptions = {}): Promise<RerankRun | Skipped> {
+  const context = contextOf(session);
+  if (fused?.kind !== "fuse") throw wrongRun("a fused run", fused, "fuse");
+  const { settings, provenance } = session;
+  if (!settings.enableRerank) return skipped("rerank", provenance.enableRerank.source);
+  const candidates = options.candidates ?? settings.rerankCandidates;
+  const topK = options.topK ?? settings.rerankTopK;
+  for (const [name, value] of Object.entries({ candidates, topK })) {
+    if (!Number.isInteger(value) || value < 1) throw badBudget(name, value);
+  }
+  const [model] = (await context.locate([{ key: options.model ?? settings.rerank, role: "rerank" }])) as [LocatedModel];
+  const chunkId = fused.inputs.chunk as string;
+  const queries = options.queries ?? fused.queries;
+
+  return runStage(context, {
+    stage: "rerank",
+    version: 1,
+    inputs: { fuse: fused.id, chunk: chunkId },
+    settings: { candidates, topK },
+    models: [model],
+    rerun: options.rerun ?? false,
+    inMemory: { queries },
+    work: async (work) => {
+      const pairs = pairsOf(fused, queries, candidates);
+      const chunks = await openChunkReader({ dir: context.store.layout.runDir("chunk", chunkId) });
+      try {
+        const scored = await scorePairs(work, { chunks, model, pairs, settings });
+        if (scored.truncated > 0) {
+          work.note("truncated", `${model.card.key} read ${scored.truncated} passages shortened to its limit; ${scored.lostTokens} tokens were left out.`, scored.truncated);
+        }
+        return {
+          model: modelUse(model),
+          results: rank(fused, candidates, topK, scored.logits),
+          queries: null,
+          pairs: pairs.length,
+          truncated: scored.truncated,
+          lostTokens: scored.lostTokens,
+          logitBins: histogram(scored.logits),
+        };
+      } finally {
+        await chunks.close();
+      }
+    },
+  });
+}
+
+/** All pairs, query by query, in the fused order. */
+function pairsOf(fused: FusedRun, queries: QuerySet | null, candidates: number): Pair[] {
+  const byId = new Map(queries?.queries.map((query) => [query.id, query]));
+  const missing = fused.results.filter((result) => !byId.has(result.queryId)).length;
+  if (missing > 0) throw queriesMissing(fused.id, missing, fused.results.length);
+  return fused.results.flatMap((result) =>
+    result.candidates.slice(0, candidates).map(({ row }) => ({ query: byId.get(result.queryId) as Query, row })),
+  );
+}
+
+interface ScoreInput {
+  readonly chunks: ChunkReader;
+  readonly model: LocatedModel;
+  readonly pairs: readonly Pair[];
+  readonly settings: Session["settings"];
+}
+
+async function scorePairs(work: StageWork, { chunks, model, pairs, settings }: ScoreInput) {
+  const tokenizer = await tokenizerOf(model);
+  const { key, queryPrefix, documentPrefix } = model.card;
+  const encode = async ({ query, row }: Pair): Promise<TokenizedText> => {
+    const { text } = await chunks.read(row);
+    return tokenizer.encodePair(queryPrefix + query.text, documentPrefix + text, model.maxTokens);
+  };
+  const encoded = async function* () {
+    for (const pair of pairs) yield await encode(pair);
+  };
+  const measured = await work.recorder.timed("tokenize", () => measureTexts(encoded(), pairs.length, (text) => text, work.signal));
+  const pass = await runPass(work, {
+    stage: "rerank",
+    model,
+    normalize: false,
+    lengths: measured.lengths,
+    tokens: (i) => encode(pairs[i] as Pair),
+    padId: tokenizer.padId,
+    tokenBudget: settings.tokenBudget,
+    maxRows: settings.rerankBatchCap ?? 256,
+    threads: settings.threads,
+    unit: "pairs",
+  });
+  try {
+    const logits = new Float32Array(pairs.length);
+    for (const [i, { rows }] of pass.plan.batches.entries()) {
+      const data = unpackDense(await pass.journal.read(i));
+      if (data.length !== rows.length) throw wrongDimension(key, 1, data.length / rows.length);
+      for (const [r, pair] of rows.entries()) {
+        const logit = data[r] as number;
+        if (!Number.isFinite(logit)) {
+          const { row } = pairs[pair] as Pair;
+          const chunk = await chunks.read(row);
+          throw nonFiniteVector(key, chunk.id, row, chunk.document);
+        }
+        logits[pair] = logit;
+      }
+    }
+    return { logits, truncated: measured.truncated, lostTokens: measured.lostTokens };
+  } finally {
+    await pass.journal.close();
+  }
+}
+
+/** Puts each query's candidates in the order of their logits; equal logits keep the fused order. */
+function rank(fused: FusedRun, candidates: number, topK: number, logits: Float32Array): QueryRanking[] {
+  let at = 0;
+  return fused.results.map(({ queryId, queryLength, source, candidates: all }) => {
+    const ranked: RankedCandidate[] = all
+      .slice(0, candidates)
+      .map((candidate, i) => ({ ...candidate, before: i + 1, logit: logits[at++] as number }));
+    ranked.sort((a, b) => b.logit - a.logit || a.before - b.before);
+    return { queryId, queryLength, source, candidates: ranked.slice(0, topK) };
+  });
+}

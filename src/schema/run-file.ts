@@ -1,0 +1,51 @@
+import { z } from "zod";
+
+/** The first key of every `run.json`. */
+export const RUN_SCHEMA = "rag-cells/run@1";
+
+const names = ["prime", "chunk", "dense", "sparse", "fuse", "rerank", "export"] as const;
+
+/** What every stored run must have before its stage reads the rest. */
+const RunHead = z.looseObject({
+  schema: z.literal(RUN_SCHEMA),
+  kind: z.enum(names),
+  id: z.string(),
+  resumedBatches: z.int().min(0),
+  inputs: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
+  settings: z.record(z.string(), z.unknown()),
+  notes: z.array(z.object({ code: z.string(), message: z.string(), count: z.number().optional() })),
+  telemetry: z.object({
+    startedAt: z.string(),
+    finishedAt: z.string(),
+    seconds: z.number().min(0),
+    phases: z.record(z.string(), z.number()),
+    batches: z.array(z.looseObject({ index: z.int(), seconds: z.number() })),
+    memory: z.array(z.looseObject({ device: z.string(), peakBytes: z.number() })),
+  }),
+});
+
+/** The parsed file, or what is wrong with it. */
+export type RunFileResult =
+  | { readonly ok: true; readonly run: Record<string, unknown> }
+  | { readonly ok: false; readonly problem: string };
+
+/** Checks the text of a `run.json` against its schema and against the stage and id it was looked up by. */
+export function parseRunFile(text: string, stage: string, id: string): RunFileResult {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    return { ok: false, problem: `it is no JSON (${(error as Error).message})` };
+  }
+  const schema = (json as { schema?: unknown } | null)?.schema;
+  if (typeof schema === "string" && schema.startsWith("rag-cells/run@") && schema !== RUN_SCHEMA) {
+    return { ok: false, problem: `it has schema ${schema}, this version reads ${RUN_SCHEMA}` };
+  }
+  const parsed = RunHead.safeParse(json);
+  if (!parsed.success) return { ok: false, problem: z.prettifyError(parsed.error).replaceAll("\n", "; ") };
+  if (parsed.data.kind !== stage || parsed.data.id !== id) {
+    return { ok: false, problem: `it is ${parsed.data.kind} ${parsed.data.id}, looked up as ${stage} ${id}` };
+  }
+  const { schema: _, ...run } = parsed.data;
+  return { ok: true, run };
+}

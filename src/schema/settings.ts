@@ -1,0 +1,118 @@
+import { z } from "zod";
+
+/** Every setting of a session, its type, its default and what it means: the one place. */
+export const SettingsSchema = z.strictObject({
+  dense: z.array(z.string().min(1)).min(1).describe("Keys of the dense models, the first one primary"),
+  denseWeights: z.record(z.string(), z.number().positive().finite()).describe("Weight of each dense model in the fused vectors; 1 where absent"),
+  denseFusion: z.enum(["auto", "mean", "concat"]).describe("How several models' vectors become one: weighted mean, or concatenation scaled by the square root of the weights; auto takes the mean where dimensions agree"),
+  dim: z.int().positive().nullable().describe("Matryoshka dimension to cut dense vectors to, normalised again; null keeps the model's own"),
+  enableSparse: z.boolean().describe("Whether the sparse stage runs"),
+  sparse: z.array(z.string().min(1)).min(1).describe("Keys of the sparse models, the first one primary; bm25 needs no weights"),
+  enableRerank: z.boolean().describe("Whether the rerank stage runs"),
+  rerank: z.string().min(1).describe("Key of the cross-encoder"),
+  rerankCandidates: z.int().positive().describe("Fused candidates per query that the cross-encoder reads"),
+  rerankTopK: z.int().positive().describe("Reranked candidates kept per query"),
+  rerankBatchCap: z.int().positive().nullable().describe("Most pairs in one rerank batch; null leaves it to the token budget"),
+  dtype: z.enum(["fp32", "fp16", "int8"]).describe("Which weights to load"),
+  device: z.enum(["auto", "cpu"]).describe("Where models run; auto refuses a machine whose GPU this version can't use"),
+  threads: z.int().positive().describe("Threads of one operator in the inference process"),
+  tokenBudget: z.int().positive().describe("Tokens in one batch, padding included"),
+  modelDirs: z.array(z.string().min(1)).describe("Folders to look for models in, in order"),
+  offline: z.boolean().describe("Never touch the network"),
+});
+
+/** Settings after defaults. */
+export interface Settings {
+  readonly dense: readonly string[];
+  readonly denseWeights: Readonly<Record<string, number>>;
+  readonly denseFusion: "auto" | "mean" | "concat";
+  readonly dim: number | null;
+  readonly enableSparse: boolean;
+  readonly sparse: readonly string[];
+  readonly enableRerank: boolean;
+  readonly rerank: string;
+  readonly rerankCandidates: number;
+  readonly rerankTopK: number;
+  readonly rerankBatchCap: number | null;
+  readonly dtype: "fp32" | "fp16" | "int8";
+  readonly device: "auto" | "cpu";
+  readonly threads: number;
+  readonly tokenBudget: number;
+  readonly modelDirs: readonly string[];
+  readonly offline: boolean;
+}
+
+/** Who may set a setting, weakest first. */
+export type SettingLayer = "default" | "config" | "environment" | "call";
+
+/** Where a setting's value came from. */
+export interface SettingSource {
+  readonly layer: SettingLayer;
+  /** `default`, `config:<file>`, `env-file`, `env` or `call`. */
+  readonly source: string;
+}
+
+/** The source of every setting. */
+export type Provenance = Readonly<Record<keyof Settings, SettingSource>>;
+
+/** One layer's values, still unchecked. */
+export interface SettingsLayer extends SettingSource {
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** Settings and sources, or the first problem found: which key, from where, why. */
+export type ResolvedSettings =
+  | { readonly ok: true; readonly settings: Settings; readonly provenance: Provenance }
+  | { readonly ok: false; readonly key: string; readonly value: unknown; readonly source: string; readonly problem: string };
+
+/** Lays the layers over each other, later wins, and checks each value where it enters, so that an error can name its source. */
+export function resolveSettings(layers: readonly SettingsLayer[]): ResolvedSettings {
+  const merged: Record<string, unknown> = {};
+  const provenance: Record<string, SettingSource> = {};
+  for (const { layer, source, values } of layers) {
+    for (const [key, value] of Object.entries(values)) {
+      if (value === undefined) continue;
+      if (!Object.hasOwn(SettingsSchema.shape, key)) {
+        return { ok: false, key, value, source, problem: `there is no setting of this name; settings are ${settingNames.join(", ")}` };
+      }
+      const parsed = SettingsSchema.shape[key as keyof Settings].safeParse(value);
+      if (!parsed.success) {
+        return { ok: false, key, value, source, problem: parsed.error.issues.map((issue) => issue.message).join("; ") };
+      }
+      merged[key] = parsed.data;
+      provenance[key] = { layer, source };
+    }
+  }
+  return { ok: true, settings: SettingsSchema.parse(merged) as Settings, provenance: provenance as Provenance };
+}
+
+/** Names of all settings. */
+export const settingNames = Object.keys(SettingsSchema.shape) as readonly (keyof Settings)[];
+
+/** Keys of `config/embedder.json` and `config/embedder.config.json`, and the settings they set. */
+export const configKeys: Readonly<Record<string, keyof Settings>> = {
+  enable_rerank: "enableRerank",
+  enable_sparse: "enableSparse",
+  sparse_models: "sparse",
+  dense_models: "dense",
+  rerank_model: "rerank",
+};
+
+/** Environment variables, the settings they set, and how their text is read. */
+export const environmentKeys: Readonly<Record<string, { readonly setting: keyof Settings; readonly kind: "bool" | "list" | "int" }>> = {
+  EMBEDDER_ENABLE_RERANK: { setting: "enableRerank", kind: "bool" },
+  EMBEDDER_ENABLE_SPARSE: { setting: "enableSparse", kind: "bool" },
+  EMBEDDER_SPARSE_MODELS: { setting: "sparse", kind: "list" },
+  EMBEDDER_RERANK_BATCH_CAP: { setting: "rerankBatchCap", kind: "int" },
+  HF_HUB_OFFLINE: { setting: "offline", kind: "bool" },
+};
+
+/** Reads a variable's text; what can't be read stays text, so that the schema refuses it with the value in the message. */
+export function readVariable(text: string, kind: "bool" | "list" | "int"): unknown {
+  const word = text.trim().toLowerCase();
+  if (kind === "list") return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  if (kind === "int") return /^\d+$/.test(word) ? Number(word) : text;
+  if (["1", "true", "yes", "on"].includes(word)) return true;
+  if (["0", "false", "no", "off"].includes(word)) return false;
+  return text;
+}

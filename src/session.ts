@@ -1,0 +1,172 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { availableParallelism, cpus, homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseEnv } from "node:util";
+import { badConfigFile, badSessionName, badSetting, gpuNotUsable, storeWriteFailed } from "./core/errors.js";
+import { openModelShelf } from "./models/shelf.js";
+import type { ModelCard } from "./schema/model-types.js";
+import {
+  configKeys,
+  environmentKeys,
+  readVariable,
+  resolveSettings,
+  type Settings,
+  type SettingsLayer,
+  settingNames,
+} from "./schema/settings.js";
+import { bindContext, type Session, type SessionContext } from "./stage.js";
+import { writeAtomic } from "./store/atomic.js";
+import { layoutOf } from "./store/layout.js";
+import { lockSession } from "./store/lock.js";
+import { openRunStore } from "./store/runs.js";
+
+/** What {@link openSession} takes: a name, where to keep the session, and any setting. */
+export interface SessionOptions extends Partial<Settings> {
+  /** Names the session's folder: letters, digits, `-`, `_`, `.`. */
+  readonly name: string;
+  /** Folder that holds sessions; default `/kaggle/working/rag-cells` on Kaggle, else `out` under the working directory. */
+  readonly dir?: string;
+  /** Rows for models that the registry lacks, or in place of its rows. */
+  readonly addModels?: readonly ModelCard[];
+}
+
+/**
+ * Opens a session, new or as it was left: its folder, its settings, its lock.
+ * Settings are laid over each other: defaults, `config/embedder.json`,
+ * `config/embedder.config.json`, `.env` (all three under the working directory),
+ * the environment, the call.
+ *
+ * @throws RagError `bad_session_name`, `bad_setting`, `session_in_use`, `gpu_not_usable`, `store_write_failed`
+ */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { name, dir, addModels = [], ...call } = options;
+  if (typeof name !== "string" || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw badSessionName(name);
+  const env = process.env;
+  const resolved = resolveSettings([
+    { layer: "default", source: "default", values: await defaults(env) },
+    ...(await configLayers(process.cwd())),
+    { layer: "environment", source: "env", values: fromEnvironment(env) },
+    { layer: "call", source: "call", values: call },
+  ]);
+  if (!resolved.ok) throw badSetting(resolved.key, resolved.value, resolved.source, resolved.problem);
+  const { settings, provenance } = resolved;
+  if (settings.device === "auto") refuseIdleGpu(env);
+
+  const root = resolve(dir ?? env["RAG_CELLS_DIR"] ?? (existsSync("/kaggle/working") ? "/kaggle/working/rag-cells" : "out"));
+  const layout = layoutOf(join(root, name));
+  await mkdir(layout.dir, { recursive: true }).catch((cause) => {
+    throw storeWriteFailed(layout.dir, "the session's folder", cause);
+  });
+  const lock = await lockSession(layout.lockFile, name);
+  if (!existsSync(layout.sessionFile)) {
+    await writeAtomic(layout.sessionFile, `${JSON.stringify({ schema: "rag-cells/session@1", name })}\n`);
+  }
+
+  const shelf = openModelShelf(addModels, settings);
+  const session: Session = Object.freeze({
+    kind: "session" as const,
+    name,
+    dir: layout.dir,
+    settings,
+    provenance,
+    close() {
+      context.closed = true;
+      lock.release();
+    },
+  });
+  const context: SessionContext = {
+    session,
+    store: openRunStore(layout.dir),
+    locate: shelf.locate,
+    card: shelf.card,
+    running: null,
+    closed: false,
+  };
+  bindContext(context);
+  return session;
+}
+
+/** Defaults that depend on the machine stand here; all others too, so that one place answers. */
+async function defaults(env: NodeJS.ProcessEnv): Promise<Settings> {
+  return {
+    dense: ["bge-small-en-v1.5"],
+    denseWeights: {},
+    denseFusion: "auto",
+    dim: null,
+    enableSparse: true,
+    sparse: ["splade-pp-en-v1"],
+    enableRerank: true,
+    rerank: "ms-marco-minilm-l-6-v2",
+    rerankCandidates: 100,
+    rerankTopK: 20,
+    rerankBatchCap: null,
+    dtype: "fp32",
+    device: "auto",
+    threads: Math.max(1, Math.min(availableParallelism(), cpus().length)),
+    tokenBudget: 1024,
+    modelDirs: await defaultModelDirs(env),
+    offline: false,
+  };
+}
+
+/** The Python hub's cache, then every attached Kaggle dataset. */
+async function defaultModelDirs(env: NodeJS.ProcessEnv): Promise<string[]> {
+  const hub = env["HF_HUB_CACHE"] ?? join(env["HF_HOME"] ?? join(homedir(), ".cache", "huggingface"), "hub");
+  const datasets = await readdir("/kaggle/input").catch(() => []);
+  return [hub, ...datasets.sort().map((dataset) => join("/kaggle/input", dataset))];
+}
+
+async function configLayers(cwd: string): Promise<SettingsLayer[]> {
+  const layers: SettingsLayer[] = [];
+  for (const file of ["config/embedder.json", "config/embedder.config.json"]) {
+    const text = await readOptional(join(cwd, file));
+    if (text === null) continue;
+    layers.push({ layer: "config", source: `config:${file}`, values: fromConfig(text, file) });
+  }
+  const text = await readOptional(join(cwd, ".env"));
+  if (text !== null) layers.push({ layer: "environment", source: "env-file", values: fromEnvironment(parseEnv(text)) });
+  return layers;
+}
+
+/** Reference key names and this library's own are both read; an unknown key is an error, not a shrug. */
+function fromConfig(text: string, file: string): Record<string, unknown> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw badConfigFile(file, `it is no JSON (${(error as Error).message})`);
+  }
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw badConfigFile(file, "it holds no object");
+  const values: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(json)) {
+    const setting = Object.hasOwn(configKeys, key) ? configKeys[key] : key;
+    if (!settingNames.includes(setting as keyof Settings)) {
+      throw badConfigFile(file, `it has no setting ${JSON.stringify(key)}; known are ${[...Object.keys(configKeys), ...settingNames].join(", ")}`);
+    }
+    values[setting as string] = value;
+  }
+  return values;
+}
+
+function fromEnvironment(env: NodeJS.Dict<string>): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const [variable, { setting, kind }] of Object.entries(environmentKeys)) {
+    const text = env[variable];
+    if (text !== undefined && text.trim() !== "") values[setting] = readVariable(text, kind);
+  }
+  return values;
+}
+
+async function readOptional(path: string): Promise<string | null> {
+  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
+    throw badConfigFile(path, error.message);
+  });
+}
+
+/** `auto` never computes on the CPU beside a GPU that stays idle: that would be a silent fallback. */
+function refuseIdleGpu(env: NodeJS.ProcessEnv): void {
+  if (env["CUDA_VISIBLE_DEVICES"] === "" || env["CUDA_VISIBLE_DEVICES"] === "-1") return;
+  if (existsSync("/dev/nvidia0")) throw gpuNotUsable("/dev/nvidia0");
+}

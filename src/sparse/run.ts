@@ -1,0 +1,58 @@
+import { emptyCorpus, wrongRun } from "../core/errors.js";
+import type { ChunkRun, Skipped, SparseRun, SparseVectors } from "../schema/types.js";
+import { contextOf, runStage, type Session, skipped } from "../stage.js";
+import { openChunkReader } from "../store/chunks.js";
+import { BM25, type Bm25Options, encodeBm25 } from "./bm25-run.js";
+import { encodeSplade } from "./splade.js";
+
+/** Options of {@link runSparse}; what is absent comes from the session's settings. */
+export interface SparseOptions {
+  /** Registry keys of SPLADE models, or `bm25`; the first is primary. */
+  readonly models?: readonly string[];
+  readonly bm25?: Partial<Bm25Options>;
+  readonly rerun?: boolean;
+}
+
+/**
+ * Encodes every chunk with one or several sparse engines, one after another. Each
+ * has an index space of its own; two spaces can't be mixed.
+ *
+ * @returns a run, or {@link Skipped} where the stage is switched off
+ * @throws RagError `unknown_model`, `model_files_missing`, `stopped`, `inference_process_died`, `non_finite`
+ */
+export async function runSparse(session: Session, chunks: ChunkRun, options: SparseOptions = {}): Promise<SparseRun | Skipped> {
+  const context = contextOf(session);
+  if (chunks?.kind !== "chunk") throw wrongRun("a chunk run", chunks, "chunk");
+  const { settings, provenance } = session;
+  if (!settings.enableSparse) return skipped("sparse", provenance.enableSparse.source);
+  if (chunks.count === 0) throw emptyCorpus(chunks.id);
+  const keys = options.models ?? settings.sparse;
+  const models = await context.locate(keys.filter((key) => key !== BM25).map((key) => ({ key, role: "sparse" as const })));
+
+  return runStage(context, {
+    stage: "sparse",
+    version: 1,
+    inputs: { chunk: chunks.id },
+    settings: { engines: keys, bm25: keys.includes(BM25) ? (options.bm25 ?? {}) : null },
+    models,
+    rerun: options.rerun ?? false,
+    work: async (work) => {
+      const reader = await openChunkReader(chunks);
+      try {
+        const vectors: SparseVectors[] = [];
+        for (const key of keys) {
+          const model = models.find((candidate) => candidate.card.key === key);
+          const made = model
+            ? await encodeSplade(work, reader, model, settings)
+            : await encodeBm25(work, reader, options.bm25 ?? {});
+          vectors.push(made);
+          if (made.truncated > 0) work.note("truncated", `${key} cut ${made.truncated} chunks to its limit and lost ${made.lostTokens} tokens.`, made.truncated);
+          if (made.emptyRows > 0) work.note("empty_vectors", `${key} has no term for ${made.emptyRows} chunks; it can't find them.`, made.emptyRows);
+        }
+        return { count: reader.count, vectors, primary: vectors[0]?.name as string };
+      } finally {
+        await reader.close();
+      }
+    },
+  });
+}

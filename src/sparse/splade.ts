@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import { nonFiniteVector } from "../core/errors.js";
+import { histogram } from "../core/histogram.js";
+import { runPass, unpackSparse } from "../pass.js";
+import type { LocatedModel } from "../schema/model-types.js";
+import type { Settings } from "../schema/settings.js";
+import type { Chunk, SparseVectors } from "../schema/types.js";
+import { modelUse, type StageWork } from "../stage.js";
+import { openSparseWriter } from "../store/arrays.js";
+import type { ChunkReader } from "../store/chunks.js";
+import { sparseNames } from "../store/layout.js";
+import { measureTexts, tokenizerOf } from "../texts.js";
+
+/** What an index of this model's vectors means: a word piece of its own tokenizer. */
+export function spladeSpace(model: LocatedModel): string {
+  return `word-pieces:${model.card.key}@${model.fingerprint.slice(0, 12)}`;
+}
+
+/**
+ * Encodes every chunk with a SPLADE model: `log(1 + relu(logit))`, masked, maximum
+ * over tokens, inside the graph (Formal et al. 2021). Values are kept as they are:
+ * scaling them to length 1 would change the ranking by inner product.
+ *
+ * @throws RagError `non_finite` (names the chunk), and those of the pass
+ */
+export async function encodeSplade(
+  work: StageWork,
+  chunks: ChunkReader,
+  model: LocatedModel,
+  settings: Settings,
+): Promise<SparseVectors> {
+  const { key } = model.card;
+  const tokenizer = await tokenizerOf(model);
+  const encode = (chunk: Chunk) => tokenizer.encode(model.card.documentPrefix + chunk.text, model.maxTokens);
+  const measured = await work.recorder.timed("tokenize", () => measureTexts(chunks.range(), chunks.count, encode, work.signal));
+  const pass = await runPass(work, {
+    stage: "sparse",
+    model,
+    normalize: false,
+    lengths: measured.lengths,
+    tokens: async (row) => encode(await chunks.read(row)),
+    padId: tokenizer.padId,
+    tokenBudget: settings.tokenBudget,
+    maxRows: 256,
+    threads: settings.threads,
+    unit: "chunks",
+  });
+  const from = performance.now();
+  try {
+    const { batches } = pass.plan;
+    const terms = new Uint32Array(chunks.count);
+    const frame = async (i: number) => unpackSparse(await pass.journal.read(i), batches[i]?.rows.length ?? 0);
+    for (let i = 0; i < batches.length; i++) {
+      const { indptr } = await frame(i);
+      batches[i]?.rows.forEach((row, r) => {
+        terms[row] = (indptr[r + 1] as number) - (indptr[r] as number);
+      });
+    }
+    const offsets = new Float64Array(chunks.count + 1);
+    for (let r = 0; r < chunks.count; r++) offsets[r + 1] = (offsets[r] as number) + (terms[r] as number);
+
+    const files = sparseNames(key);
+    const out = await openSparseWriter(work.dir, files, offsets);
+    try {
+      for (let i = 0; i < batches.length; i++) {
+        const { indptr, indices, values } = await frame(i);
+        for (const [r, row] of (batches[i]?.rows ?? []).entries()) {
+          const [a, b] = [indptr[r] as number, indptr[r + 1] as number];
+          const rowValues = values.subarray(a, b);
+          if (!rowValues.every(Number.isFinite)) {
+            const chunk = await chunks.read(row);
+            throw nonFiniteVector(key, chunk.id, row, chunk.document);
+          }
+          await out.write(row, indices.subarray(a, b), rowValues);
+        }
+      }
+      await out.commit();
+    } catch (error) {
+      await out.abort();
+      throw error;
+    }
+    const emptyRows = terms.filter((n) => n === 0).length;
+    return {
+      name: key,
+      engine: "splade",
+      model: modelUse(model),
+      space: spladeSpace(model),
+      rows: chunks.count,
+      terms: offsets.at(-1) as number,
+      coverage: (chunks.count - emptyRows) / chunks.count,
+      emptyRows,
+      truncated: measured.truncated,
+      lostTokens: measured.lostTokens,
+      files,
+      vocabulary: null,
+      termBins: histogram(terms),
+    };
+  } finally {
+    work.recorder.phase("save", (performance.now() - from) / 1000);
+    await pass.journal.close();
+  }
+}

@@ -1,0 +1,165 @@
+import { prepareCard } from "./charts/present.js";
+import { type Progress, type ProgressOptions, progress } from "./charts/progress.js";
+import { notASession, RagError, sessionClosed, stageBusy, stopped } from "./core/errors.js";
+import { contentId } from "./core/hash.js";
+import { stopSignal } from "./runtime/stop.js";
+import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
+import type { Provenance, Settings } from "./schema/settings.js";
+import type { ModelUse, Note, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
+import type { RunStore, StoredRun } from "./store/runs.js";
+import { type Recorder, startRecorder } from "./telemetry/recorder.js";
+
+/** An open session: the folder that holds its runs, and its settings. */
+export interface Session {
+  readonly kind: "session";
+  readonly name: string;
+  /** The session's folder, absolute. */
+  readonly dir: string;
+  readonly settings: Settings;
+  /** Who set each setting. */
+  readonly provenance: Provenance;
+  /** Releases the session's lock. Runs stay on disk. */
+  close(): void;
+}
+
+/** What stages see of a session. Made by `openSession`, kept out of the operator's sight. */
+export interface SessionContext {
+  readonly session: Session;
+  readonly store: RunStore;
+  /** Finds models on disk; one error names everything that is missing. */
+  locate(keys: readonly { readonly key: string; readonly role: ModelRole }[]): Promise<LocatedModel[]>;
+  /** A registry row. @throws RagError `unknown_model` */
+  card(key: string, role: ModelRole): ModelCard;
+  /** The stage that is running, in any cell. */
+  running: StageName | null;
+  closed: boolean;
+}
+
+const contexts = new WeakMap<object, SessionContext>();
+
+/** Ties a session to its context. Called once, by `openSession`. */
+export function bindContext(context: SessionContext): void {
+  contexts.set(context.session, context);
+}
+
+/** The context behind a session. @throws RagError `not_a_session`, `session_closed` */
+export function contextOf(session: Session): SessionContext {
+  const context = typeof session === "object" && session !== null ? contexts.get(session) : undefined;
+  if (!context) throw notASession(session);
+  if (context.closed) throw sessionClosed(context.session.name);
+  return context;
+}
+
+/** What a stage's work is given. */
+export interface StageWork {
+  /** The folder of the run in the making. */
+  readonly dir: string;
+  /** Aborts when the operator presses Stop. */
+  readonly signal: AbortSignal;
+  readonly recorder: Recorder;
+  note(code: string, message: string, count?: number): void;
+  /** Counts batches taken over from an interrupted attempt. */
+  resumed(batches: number): void;
+  progress(options: ProgressOptions): Progress;
+}
+
+/** What identifies a run, and how it is made. */
+export interface StageInput<K extends StageName> {
+  readonly stage: K;
+  /** Raised whenever the stage's code would give other results for the same input. */
+  readonly version: number;
+  readonly inputs: RunBase<K>["inputs"];
+  /** Settings that decide the result; all of them enter the run's id. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly models: readonly LocatedModel[];
+  readonly rerun: boolean;
+  /** What the run carries in this kernel only and is never stored, such as the text of queries. */
+  readonly inMemory?: Partial<RunOf[K]>;
+  readonly work: (work: StageWork) => Promise<Omit<StoredRun<K>, keyof RunBase<K>>>;
+}
+
+/**
+ * What all stages share: names the run by its content, returns the stored one if
+ * there is one, else does the work under Stop, commits it, and prepares its card.
+ *
+ * @throws RagError `stage_busy`, `stopped`, and whatever the work throws
+ */
+export async function runStage<K extends StageName>(context: SessionContext, input: StageInput<K>): Promise<RunOf[K]> {
+  const { stage, version, inputs, settings } = input;
+  const models = input.models.map((model) => [model.card.key, model.fingerprint, model.dtype, model.maxTokens]);
+  const id = contentId(stage, { version, inputs, settings, models });
+  const stored = input.rerun ? null : await context.store.find(stage, id);
+  if (stored) {
+    await context.store.log({ stage, id, at: new Date().toISOString(), outcome: "reused", seconds: 0 });
+    return present(context, stage, stored, true, input.inMemory);
+  }
+  if (context.running) throw stageBusy(context.running, stage);
+  context.running = stage;
+  const stop = await stopSignal();
+  try {
+    const recorder = startRecorder();
+    const dir = await context.store.begin(stage, id, input.rerun);
+    const notes: Note[] = [];
+    let resumedBatches = 0;
+    const result = await input.work({
+      dir,
+      signal: stop.signal,
+      recorder,
+      note: (code, message, count) => notes.push(count === undefined ? { code, message } : { code, message, count }),
+      resumed: (batches) => {
+        resumedBatches += batches;
+      },
+      progress,
+    });
+    if (stop.signal.aborted) throw stopped(`in the ${stage} stage`);
+    const run = {
+      kind: stage,
+      id,
+      resumedBatches,
+      inputs,
+      settings,
+      notes,
+      telemetry: recorder.finish(),
+      ...result,
+    } as unknown as StoredRun<K>;
+    await context.store.commit(stage, id, run);
+    const outcome = resumedBatches > 0 ? "resumed" : "computed";
+    const { seconds } = run.telemetry;
+    await context.store.log({ stage, id, at: new Date().toISOString(), outcome, seconds });
+    return present(context, stage, run, false, input.inMemory);
+  } catch (error) {
+    // Whatever an aborted stage trips over, the cause is the operator's Stop.
+    if (stop.signal.aborted && !(error instanceof RagError && error.code === "stopped")) throw stopped(`in the ${stage} stage`);
+    throw error;
+  } finally {
+    stop.dispose();
+    context.running = null;
+  }
+}
+
+/** A stored run as the operator holds it, with its card. */
+export async function present<K extends StageName>(
+  context: SessionContext,
+  stage: K,
+  stored: StoredRun<K>,
+  reused: boolean,
+  inMemory: Partial<RunOf[K]> = {},
+): Promise<RunOf[K]> {
+  const dir = context.store.layout.runDir(stage, stored.id);
+  const run = { ...stored, session: context.session.name, dir, reused, ...inMemory } as unknown as RunOf[K];
+  await prepareCard(run);
+  return run;
+}
+
+/** A located model as a run records it. */
+export function modelUse(model: LocatedModel): ModelUse {
+  const { card, revision, fingerprint, root, dtype, maxTokens } = model;
+  return { key: card.key, hubId: card.hubId, revision, fingerprint, root, dtype, device: "cpu", maxTokens };
+}
+
+/** The value of a stage that is switched off, with its card. */
+export async function skipped(stage: Skipped["stage"], source: string): Promise<Skipped> {
+  const value: Skipped = { kind: "skipped", stage, reason: "feature_disabled", source };
+  await prepareCard(value);
+  return value;
+}

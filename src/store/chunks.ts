@@ -1,0 +1,101 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import type { Chunk, ChunkRun, DocumentRecord } from "../schema/types.js";
+import { openAtomic } from "./atomic.js";
+import { readNpy, writeNpy } from "./npy.js";
+
+const CHUNKS = "chunks.jsonl";
+const OFFSETS = "chunks.offsets.npy";
+const DOCUMENTS = "documents.jsonl";
+
+/** Writes chunks and documents of a run, one line each, as they come. */
+export interface ChunkWriter {
+  add(record: DocumentRecord, chunks: readonly Chunk[]): Promise<void>;
+  /** Makes all of it durable; returns the number of chunks. */
+  finish(): Promise<number>;
+  abort(): Promise<void>;
+}
+
+/** Begins the chunk files in a run's folder: `chunks.jsonl`, the byte offset of each line, `documents.jsonl`. */
+export async function openChunkWriter(dir: string): Promise<ChunkWriter> {
+  const chunks = await openAtomic(join(dir, CHUNKS));
+  const documents = await openAtomic(join(dir, DOCUMENTS));
+  let offsets = new Float64Array(1024);
+  let count = 0;
+  let at = 0;
+  return {
+    async add(record, rows) {
+      const lines: Buffer[] = [];
+      for (const row of rows) {
+        const line = Buffer.from(`${JSON.stringify(row)}\n`);
+        if (count + 1 >= offsets.length) {
+          const grown = new Float64Array(offsets.length * 2);
+          grown.set(offsets);
+          offsets = grown;
+        }
+        offsets[count++] = at;
+        at += line.length;
+        lines.push(line);
+      }
+      offsets[count] = at;
+      if (lines.length > 0) await chunks.write(Buffer.concat(lines));
+      await documents.write(Buffer.from(`${JSON.stringify(record)}\n`));
+    },
+    async finish() {
+      await chunks.commit();
+      await documents.commit();
+      await writeNpy(join(dir, OFFSETS), offsets.subarray(0, count + 1), [count + 1]);
+      return count;
+    },
+    async abort() {
+      await chunks.abort();
+      await documents.abort();
+    },
+  };
+}
+
+/** Chunks by row, straight from disk. */
+export interface ChunkReader {
+  readonly count: number;
+  read(row: number): Promise<Chunk>;
+  /** Rows `from .. to`, in order, a megabyte at a time. */
+  range(from?: number, to?: number): AsyncGenerator<Chunk>;
+  close(): Promise<void>;
+}
+
+/** Opens a chunk run's rows. Close it when done. @throws RagError when a file is missing or damaged */
+export async function openChunkReader(run: Pick<ChunkRun, "dir">): Promise<ChunkReader> {
+  const offsets = (await readNpy(join(run.dir, OFFSETS), "float64")).data;
+  const file = await open(join(run.dir, CHUNKS), "r");
+  const count = offsets.length - 1;
+  const bytes = async (from: number, to: number) => {
+    const start = offsets[from] as number;
+    return readFully(file, start, (offsets[to] as number) - start);
+  };
+  return {
+    count,
+    async read(row) {
+      if (!(row >= 0 && row < count)) throw new RangeError(`chunk row ${row} of ${count}`);
+      return JSON.parse((await bytes(row, row + 1)).toString("utf8")) as Chunk;
+    },
+    async *range(from = 0, to = count) {
+      for (let at = from; at < to; ) {
+        let end = at + 1;
+        while (end < to && (offsets[end + 1] as number) - (offsets[at] as number) < 1 << 20) end++;
+        for (const line of (await bytes(at, end)).toString("utf8").trimEnd().split("\n")) yield JSON.parse(line) as Chunk;
+        at = end;
+      }
+    },
+    close: () => file.close(),
+  };
+}
+
+async function readFully(file: FileHandle, at: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(buffer, done, length - done, at + done);
+    if (bytesRead === 0) throw new RangeError(`${CHUNKS} ends ${length - done} bytes early`);
+    done += bytesRead;
+  }
+  return buffer;
+}

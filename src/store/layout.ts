@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import type { StageName } from "../schema/types.js";
+
+/** Where a session keeps what. No other file of the library joins these paths. */
+export interface SessionLayout {
+  readonly dir: string;
+  readonly sessionFile: string;
+  readonly lockFile: string;
+  readonly historyFile: string;
+  /** A stage's finished runs. */
+  stageDir(stage: StageName): string;
+  /** One finished run. */
+  runDir(stage: StageName, id: string): string;
+  /** The same run while it is being made. */
+  partialDir(stage: StageName, id: string): string;
+}
+
+/** The layout of the session in `dir`. */
+export function layoutOf(dir: string): SessionLayout {
+  const stageDir = (stage: StageName) => join(dir, "runs", stage);
+  return {
+    dir,
+    sessionFile: join(dir, "session.json"),
+    lockFile: join(dir, "session.lock"),
+    historyFile: join(dir, "history.jsonl"),
+    stageDir,
+    runDir: (stage, id) => join(stageDir(stage), id),
+    partialDir: (stage, id) => join(stageDir(stage), `${id}.partial`),
+  };
+}
+
+/** The manifest of a run, written last. */
+export const RUN_FILE = "run.json";
+
+/** The journal of a half-done pass over one model. */
+export function journalName(model: string): string {
+  return `${fileStem(model)}.journal`;
+}
+
+/** The vectors of a dense pass. */
+export function vectorsName(name: string): string {
+  return `${fileStem(name)}.vectors.npy`;
+}
+
+/** The three arrays of a sparse pass. */
+export function sparseNames(name: string): { indptr: string; indices: string; values: string } {
+  const stem = fileStem(name);
+  return { indptr: `${stem}.indptr.npy`, indices: `${stem}.indices.npy`, values: `${stem}.values.npy` };
+}
+
+/** A model key as a file name: letters, digits, `.`, `_` and `-`; anything else becomes `_`. */
+export function fileStem(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^\.+/, "_");
+}

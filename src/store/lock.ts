@@ -1,0 +1,104 @@
+import { readFileSync, unlinkSync } from "node:fs";
+import { open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { hostname } from "node:os";
+import { sessionInUse, storeWriteFailed } from "../core/errors.js";
+
+/** A lock file held by this process. */
+export interface SessionLock {
+  release(): void;
+}
+
+interface Owner {
+  readonly pid: number;
+  readonly host: string;
+  /** Start time of the process in clock ticks since boot: a process id alone is used again. */
+  readonly started: string;
+}
+
+const BEAT_MS = 10_000;
+const STALE_MS = 60_000;
+
+/**
+ * Takes the lock of a session: one kernel at a time writes to it. A lock whose
+ * process is gone is taken over; one from another machine counts as gone when
+ * its file has not been touched for a minute. The process that holds it may take it again.
+ *
+ * @throws RagError `session_in_use`, `store_write_failed`
+ */
+export async function lockSession(path: string, name: string): Promise<SessionLock> {
+  const me: Owner = { pid: process.pid, host: hostname(), started: startOf(process.pid) };
+  for (let attempt = 0; ; attempt++) {
+    const file = await open(path, "wx").catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === "EEXIST") return null;
+      throw storeWriteFailed(path, "the session's lock", cause);
+    });
+    if (file) {
+      await file.writeFile(JSON.stringify(me));
+      await file.close();
+      return hold(path);
+    }
+    const owner = await ownerOf(path);
+    if (!owner && attempt < 2) {
+      // Perhaps another kernel is between creating the file and writing its name.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      continue;
+    }
+    if (owner && owner.pid === me.pid && owner.host === me.host && owner.started === me.started) return hold(path);
+    if (attempt > 4 || (owner && (await alive(owner, path)))) throw sessionInUse(name, path, owner);
+    // Renamed before it is removed: of two kernels that find the same dead lock, one wins.
+    const aside = `${path}.${process.pid}.stale`;
+    await rename(path, aside).catch(() => {});
+    await rm(aside, { force: true });
+  }
+}
+
+function hold(path: string): SessionLock {
+  const beat = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => {});
+  }, BEAT_MS);
+  beat.unref();
+  const release = () => {
+    clearInterval(beat);
+    process.removeListener("exit", release);
+    try {
+      if ((JSON.parse(readFileSync(path, "utf8")) as Owner).pid === process.pid) unlinkSync(path);
+    } catch {
+      // Already gone: nothing is held.
+    }
+  };
+  process.once("exit", release);
+  return { release };
+}
+
+async function ownerOf(path: string): Promise<Owner | null> {
+  try {
+    const owner = JSON.parse(await readFile(path, "utf8")) as Owner;
+    return Number.isInteger(owner.pid) ? owner : null;
+  } catch {
+    return null;
+  }
+}
+
+async function alive(owner: Owner, path: string): Promise<boolean> {
+  if (owner.host !== hostname()) {
+    const touched = await stat(path).then((s) => s.mtimeMs, () => 0);
+    return Date.now() - touched < STALE_MS;
+  }
+  try {
+    process.kill(owner.pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  return startOf(owner.pid) === owner.started;
+}
+
+/** Field 22 of /proc/PID/stat; empty where there is no /proc. */
+function startOf(pid: number): string {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  } catch {
+    return "";
+  }
+}

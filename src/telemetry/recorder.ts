@@ -1,0 +1,90 @@
+import type { BatchRecord, MemorySeries, StageTelemetry } from "../schema/types.js";
+
+/** Collects what a stage measures while it runs. Times are seconds since the stage began, earlier attempts included. */
+export interface Recorder {
+  /** Seconds since the stage began. */
+  now(): number;
+  /** Takes over what an interrupted attempt had journaled; later times continue behind it. */
+  takeOver(record: BatchRecord, memory: MemorySample | null): void;
+  batch(record: Omit<BatchRecord, "at">, memory: MemorySample | null): BatchRecord;
+  /** Adds seconds to a phase. */
+  phase(name: string, seconds: number): void;
+  /** Runs `work` and adds its time to a phase. */
+  timed<T>(name: string, work: () => Promise<T>): Promise<T>;
+  finish(): StageTelemetry;
+}
+
+/** One reading of a process's memory. */
+export interface MemorySample {
+  readonly source: string;
+  readonly interval: string;
+  readonly capBytes: number | null;
+  readonly bytes: number;
+  /** High-water mark as the system keeps it, in bytes. */
+  readonly peakBytes: number;
+}
+
+interface Series extends Omit<MemorySeries, "points" | "peakBytes"> {
+  peakBytes: number;
+  points: { at: number; bytes: number }[];
+}
+
+/** Starts recording. The clock is monotonic; the wall clock is read for the two dates only. */
+export function startRecorder(): Recorder {
+  const startedAt = new Date().toISOString();
+  const start = performance.now();
+  let earlier = 0;
+  const phases: Record<string, number> = {};
+  const batches: BatchRecord[] = [];
+  const memory = new Map<string, Series>();
+
+  const now = () => earlier + (performance.now() - start) / 1000;
+  const phase = (name: string, seconds: number) => {
+    phases[name] = (phases[name] ?? 0) + seconds;
+  };
+  const sample = (device: string, at: number, reading: MemorySample) => {
+    const key = `${device}\u0000${reading.source}`;
+    let series = memory.get(key);
+    if (!series) {
+      const { source, interval, capBytes } = reading;
+      series = { device, source, interval, capBytes, peakBytes: 0, points: [] };
+      memory.set(key, series);
+    }
+    series.points.push({ at, bytes: reading.bytes });
+    series.peakBytes = Math.max(series.peakBytes, reading.peakBytes, reading.bytes);
+  };
+
+  return {
+    now,
+    phase,
+    takeOver(record, reading) {
+      earlier = Math.max(earlier, record.at);
+      batches.push(record);
+      phase("encode", record.seconds);
+      if (reading) sample(record.device, record.at, reading);
+    },
+    batch(record, reading) {
+      const full = { ...record, at: now() };
+      batches.push(full);
+      phase("encode", record.seconds);
+      if (reading) sample(record.device, full.at, reading);
+      return full;
+    },
+    async timed(name, work) {
+      const from = performance.now();
+      try {
+        return await work();
+      } finally {
+        phase(name, (performance.now() - from) / 1000);
+      }
+    },
+    finish: () => ({
+      startedAt,
+      finishedAt: new Date().toISOString(),
+      seconds: now(),
+      phases,
+      batches,
+      memory: [...memory.values()],
+    }),
+  };
+}

@@ -1,0 +1,50 @@
+import { loadTokenizer, type Tokenizer } from "./runtime/tokenizer.js";
+import type { TokenizedText } from "./runtime/types.js";
+import type { LocatedModel } from "./schema/model-types.js";
+
+/** What a pass has to know of its texts before it can be planned. */
+export interface Measured {
+  /** Tokens of each row after truncation, special tokens included. */
+  readonly lengths: Uint32Array;
+  readonly truncated: number;
+  readonly lostTokens: number;
+}
+
+/** The tokenizer a located model was trained with. */
+export function tokenizerOf(model: LocatedModel): Promise<Tokenizer> {
+  return loadTokenizer(model.tokenizerFile, model.tokenizerConfigFile);
+}
+
+const SLICE_MS = 8;
+
+/**
+ * Tokenises every text once for its length alone, so that a plan can be made
+ * without holding all tokens: they are made again when their batch is due, which
+ * costs under a hundredth of the inference. Lets the event loop turn every 8 ms.
+ *
+ * @throws whatever the signal aborts with
+ */
+export async function measureTexts<T>(
+  items: AsyncIterable<T> | Iterable<T>,
+  count: number,
+  encode: (item: T) => TokenizedText,
+  signal: AbortSignal,
+): Promise<Measured> {
+  const lengths = new Uint32Array(count);
+  let truncated = 0;
+  let lostTokens = 0;
+  let row = 0;
+  let slice = performance.now();
+  for await (const item of items) {
+    const { ids, lost } = encode(item);
+    lengths[row++] = ids.length;
+    if (lost > 0) truncated++;
+    lostTokens += lost;
+    if (performance.now() - slice > SLICE_MS) {
+      await new Promise((resolve) => setImmediate(resolve));
+      signal.throwIfAborted();
+      slice = performance.now();
+    }
+  }
+  return { lengths, truncated, lostTokens };
+}

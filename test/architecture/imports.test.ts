@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { test } from "node:test";
+
+const src = resolve(import.meta.dirname, "../../src");
+
+/** Who may import whom: a room sees itself and what stands here. */
+const rooms: Record<string, readonly string[]> = {
+  schema: [],
+  core: ["schema"],
+  store: ["schema", "core"],
+  telemetry: ["schema", "core"],
+  runtime: ["schema", "core"],
+  charts: ["schema", "core", "telemetry"],
+  "stage.ts": ["schema", "core", "store", "telemetry", "runtime", "charts"],
+  "texts.ts": ["schema", "core", "runtime"],
+  "pass.ts": ["schema", "core", "store", "telemetry", "runtime", "stage.ts"],
+  ...Object.fromEntries(
+    ["models", "chunk", "dense", "sparse", "fuse", "rerank", "export"].map((stage) => [
+      stage,
+      ["schema", "core", "store", "telemetry", "runtime", "stage.ts", "texts.ts", "pass.ts"],
+    ]),
+  ),
+  "look.ts": ["schema", "core", "store", "charts", "stage.ts"],
+  "session.ts": ["schema", "core", "store", "models", "stage.ts"],
+  "index.ts": ["schema", "core", "store", "models", "chunk", "dense", "sparse", "fuse", "rerank", "export", "stage.ts", "look.ts", "session.ts"],
+  notebook: ["core"],
+  cli: ["core", "notebook", "index.ts"],
+};
+
+/** A package has one importer, so that what we need of it stands in one place. */
+const packages: Record<string, readonly string[]> = {
+  "onnxruntime-node": ["runtime/worker.ts"],
+  "@huggingface/tokenizers": ["runtime/tokenizer.ts"],
+  vega: ["charts/render.ts"],
+  "vega-lite": ["charts/render.ts"],
+  arquero: ["charts/tables.ts"],
+  tinyglobby: ["chunk/find.ts"],
+  stemmer: ["sparse/bm25-analysis.ts"],
+  "faiss-node": ["export/faiss-node.ts"],
+};
+
+/** Packages that one room shares. */
+const roomPackages: Record<string, string> = {
+  zod: "schema",
+  "mdast-util-from-markdown": "chunk",
+  "mdast-util-gfm-table": "chunk",
+  "mdast-util-frontmatter": "chunk",
+  "micromark-extension-gfm-table": "chunk",
+  "micromark-extension-frontmatter": "chunk",
+  mdast: "chunk",
+  marked: "notebook",
+  "highlight.js": "notebook",
+};
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+}
+
+const files = readdirSync(src, { recursive: true, encoding: "utf8" })
+  .filter((name) => /\.c?ts$/.test(name))
+  .map((name) => name.split(sep).join("/"));
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(src, file), "utf8");
+  const pattern = /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g;
+  return [...text.matchAll(pattern)].map((match) => ({ file, target: (match[1] ?? match[2] ?? match[3]) as string }));
+}
+
+const roomOf = (file: string) => (file.includes("/") ? (file.split("/")[0] as string) : file);
+const packageOf = (target: string) => target.split("/").slice(0, target.startsWith("@") ? 2 : 1).join("/");
+const all = files.flatMap(importsOf);
+
+test("every source file stands in a known room", () => {
+  assert.deepEqual([...new Set(files.map(roomOf))].filter((room) => !(room in rooms)), []);
+});
+
+test("rooms import only the rooms they may see", () => {
+  const wrong = all
+    .filter(({ target }) => target.startsWith("."))
+    .map(({ file, target }) => ({ file, to: relative(src, join(src, dirname(file), target)).split(sep).join("/").replace(/\.(c?)js$/, ".$1ts") }))
+    .filter(({ file, to }) => roomOf(file) !== roomOf(to) && !rooms[roomOf(file)]?.includes(roomOf(to)))
+    .map(({ file, to }) => `${file} -> ${to}`);
+  assert.deepEqual(wrong, []);
+});
+
+test("each package has its one importer", () => {
+  const wrong = all
+    .filter(({ target }) => !target.startsWith(".") && !target.startsWith("node:"))
+    .filter(({ file, target }) => {
+      const name = packageOf(target);
+      return !(packages[name]?.includes(file) || roomPackages[name] === roomOf(file));
+    })
+    .map(({ file, target }) => `${file} imports ${target}`);
+  assert.deepEqual(wrong, []);
+});
+
+test("only the session reads the environment, apart from the command line's own rooms", () => {
+  const readers = files.filter((file) => /\bprocess\.env\b/.test(readFileSync(join(src, file), "utf8")));
+  assert.deepEqual(readers.filter((file) => file !== "session.ts" && !["cli", "notebook"].includes(roomOf(file))), ["runtime/encoder.ts"].filter((f) => readers.includes(f)));
+});
+
+test("nothing imports the kernel: it is found in the running process", () => {
+  assert.deepEqual(all.filter(({ target }) => packageOf(target) === "tslab").map(({ file }) => file), []);
+});
+
+test("the rule can fail: a forbidden import is seen", () => {
+  assert.ok(all.some(({ file, target }) => file === "pass.ts" && target === "./stage.js"), "imports are found at all");
+});
