@@ -8,7 +8,7 @@ export type { Matrix } from "./core/matrix.js";
 export type { SparseMatrix, SparseVector } from "./core/sparse-matrix.js";
 export { type DenseOptions, runDense } from "./dense/run.js";
 export { type ExportOptions, exportCollection } from "./export/run.js";
-export { queries, queriesFromFile } from "./fuse/queries.js";
+export { type HeadingSample, type NotedQueries, queries, queriesFromFile, queriesFromHeadings } from "./fuse/queries.js";
 export { type FuseOptions, fuse } from "./fuse/run.js";
 export { history, latest, readChunks, readSparse, readVectors, show } from "./look.js";
 export { type PrimeOptions, primeCache } from "./models/prime.js";

@@ -89,17 +89,22 @@ async function encodeRest(work: StageWork, input: PassInput, plan: BatchPlan, jo
     let done = 0;
     for (const batch of plan.batches.slice(0, journal.frames.length)) done += batch.rows.length;
     progress.update(done);
-    let prepared: Promise<TokenizedText[]> | null = null;
-    for (let index = journal.frames.length; index < plan.batches.length; index++) {
+    // One batch is always waiting in the child, so that it never idles while a result is made durable.
+    const send = async (index: number) => {
+      const { rows } = plan.batches[index] as (typeof plan.batches)[number];
+      const texts = await Promise.all(rows.map(input.tokens));
+      return { texts, answer: encoder.encode(padBatch(texts, input.padId)) };
+    };
+    let index = journal.frames.length;
+    let current = send(index);
+    for (; index < plan.batches.length; index++) {
+      const { texts, answer } = await current;
+      if (index + 1 < plan.batches.length) {
+        current = send(index + 1);
+        current.then((sent) => sent.answer).catch(() => {});
+      }
+      const { output, report } = await answer;
       const batch = plan.batches[index] as (typeof plan.batches)[number];
-      const texts = await (prepared ?? Promise.all(batch.rows.map(input.tokens)));
-      const start = performance.now();
-      const running = encoder.encode(padBatch(texts, input.padId));
-      // The next batch's texts are read and tokenised while this one is computed.
-      const next = plan.batches[index + 1];
-      prepared = next ? Promise.all(next.rows.map(input.tokens)) : null;
-      prepared?.catch(() => {});
-      const { output, report } = await running;
       const memory = {
         source: "resident set of the inference process",
         interval: "at the end of every batch; the peak is the system's own high-water mark",
@@ -115,13 +120,11 @@ async function encodeRest(work: StageWork, input: PassInput, plan: BatchPlan, jo
           rows: batch.rows.length,
           tokens: texts.reduce((n, text) => n + text.ids.length, 0),
           paddedTokens: batch.rows.length * batch.paddedTo,
-          seconds: (performance.now() - start) / 1000,
+          seconds: report.runSeconds,
         },
         memory,
       );
-      const from = performance.now();
-      await journal.append({ record, memory, dim: output.dim }, packOutput(output));
-      work.recorder.phase("journal", (performance.now() - from) / 1000);
+      await work.recorder.timed("journal", () => journal.append({ record, memory, dim: output.dim }, packOutput(output)));
       done += batch.rows.length;
       progress.update(done);
     }

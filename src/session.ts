@@ -44,7 +44,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   if (typeof name !== "string" || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw badSessionName(name);
   const env = process.env;
   const resolved = resolveSettings([
-    { layer: "default", source: "default", values: await defaults(env) },
+    { layer: "default", source: "default", values: { ...(await defaults(env)) } },
     ...(await configLayers(process.cwd())),
     { layer: "environment", source: "env", values: fromEnvironment(env) },
     { layer: "call", source: "call", values: call },
@@ -52,6 +52,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   if (!resolved.ok) throw badSetting(resolved.key, resolved.value, resolved.source, resolved.problem);
   const { settings, provenance } = resolved;
   if (settings.device === "auto") refuseIdleGpu(env);
+
+  const shelf = openModelShelf(addModels, settings);
+  for (const key of settings.dense) shelf.card(key, "dense");
+  for (const key of settings.sparse) if (key !== "bm25") shelf.card(key, "sparse");
+  shelf.card(settings.rerank, "rerank");
 
   const root = resolve(dir ?? env["RAG_CELLS_DIR"] ?? (existsSync("/kaggle/working") ? "/kaggle/working/rag-cells" : "out"));
   const layout = layoutOf(join(root, name));
@@ -63,7 +68,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     await writeAtomic(layout.sessionFile, `${JSON.stringify({ schema: "rag-cells/session@1", name })}\n`);
   }
 
-  const shelf = openModelShelf(addModels, settings);
   const session: Session = Object.freeze({
     kind: "session" as const,
     name,

@@ -1,3 +1,4 @@
+import { pacer } from "./runtime/pace.js";
 import { loadTokenizer, type Tokenizer } from "./runtime/tokenizer.js";
 import type { TokenizedText } from "./runtime/types.js";
 import type { LocatedModel } from "./schema/model-types.js";
@@ -15,12 +16,10 @@ export function tokenizerOf(model: LocatedModel): Promise<Tokenizer> {
   return loadTokenizer(model.tokenizerFile, model.tokenizerConfigFile);
 }
 
-const SLICE_MS = 8;
-
 /**
  * Tokenises every text once for its length alone, so that a plan can be made
  * without holding all tokens: they are made again when their batch is due, which
- * costs under a hundredth of the inference. Lets the event loop turn every 8 ms.
+ * costs under a hundredth of the inference. Lets the event loop turn in between.
  *
  * @throws whatever the signal aborts with
  */
@@ -34,17 +33,14 @@ export async function measureTexts<T>(
   let truncated = 0;
   let lostTokens = 0;
   let row = 0;
-  let slice = performance.now();
+  const pace = pacer(signal);
   for await (const item of items) {
     const { ids, lost } = encode(item);
     lengths[row++] = ids.length;
     if (lost > 0) truncated++;
     lostTokens += lost;
-    if (performance.now() - slice > SLICE_MS) {
-      await new Promise((resolve) => setImmediate(resolve));
-      signal.throwIfAborted();
-      slice = performance.now();
-    }
+    const turn = pace();
+    if (turn) await turn;
   }
   return { lengths, truncated, lostTokens };
 }

@@ -1,1 +1,78 @@
-export {};
+#!/usr/bin/env node
+import { nodeTooOld, RagError, unknownVerb } from "../core/errors.js";
+import type { Verb } from "./io.js";
+import { journey } from "./journey.js";
+import { kernel } from "./kernel.js";
+import { lab } from "./lab.js";
+import { link } from "./link.js";
+import { nearNames } from "./near.js";
+import { packageVersion } from "./package-root.js";
+import { run } from "./run.js";
+
+const HELP = `rag-cells turns a folder of documents into a searchable collection, one notebook cell a stage.
+
+  rag-cells journey                            run the sample journey; results in out/sample/
+  rag-cells run NOTEBOOK [--out DIR] [--html]  run a notebook in a TypeScript kernel, without Python
+  rag-cells kernel [--prefix DIR]              make the kernel known to Jupyter
+  rag-cells lab [ARGUMENTS]                    open JupyterLab with the kernel at hand
+  rag-cells setup-faiss                        build the optional faiss-node on this machine
+  rag-cells link                               make a checkout importable as "rag-cells" in its own notebooks
+  rag-cells help | version
+`;
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  journey,
+  run,
+  kernel,
+  lab,
+  link,
+  "setup-faiss": async () => (await import("./setup-faiss.js")).setupFaiss(),
+  help: async (_args, io) => {
+    io.out.write(HELP);
+    return 0;
+  },
+  version: async (_args, io) => {
+    io.out.write(`${await packageVersion()}\n`);
+    return 0;
+  },
+};
+
+const ALIASES: Readonly<Record<string, string>> = {
+  "--help": "help",
+  "-h": "help",
+  "--version": "version",
+  "-v": "version",
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  const [major, minor] = process.versions.node.split(".").map(Number) as [number, number];
+  if (major < 22 || (major === 22 && minor < 13)) throw nodeTooOld(process.versions.node);
+  const word = args[0] ?? "help";
+  const name = ALIASES[word] ?? word;
+  const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+  if (verb === undefined) throw unknownVerb(word, nearNames(word, Object.keys(VERBS)), Object.keys(VERBS));
+  return verb(args.slice(1), { env: process.env, cwd: process.cwd(), out: process.stdout, stopSignal: stopOnSignals });
+}
+
+/** The first signal stops the work in order, a second one at once. */
+function stopOnSignals(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (stop.signal.aborted) process.exit(130);
+      stop.abort();
+    });
+  }
+  return stop.signal;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const wrongArguments =
+    error instanceof TypeError && String((error as NodeJS.ErrnoException).code).startsWith("ERR_PARSE_ARGS");
+  if (error instanceof RagError) process.stderr.write(`${error.message}\n`);
+  else if (wrongArguments) process.stderr.write(`${error.message}\nSee: rag-cells help\n`);
+  else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -19,7 +19,11 @@ export class RagError extends Error {
 export function quote(value: unknown): string {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
   const short = text.length > 120 ? `${text.slice(0, 117)}...` : text;
-  return JSON.stringify(short).replace(
+  return escapeInvisible(JSON.stringify(short));
+}
+
+function escapeInvisible(json: string): string {
+  return json.replace(
     /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
@@ -305,6 +309,14 @@ export function queriesMissing(id: string, missing: number, total: number): RagE
   );
 }
 
+/** A model's files are no longer those a run was made with. */
+export function modelChanged(model: string, runId: string): RagError {
+  return new RagError(
+    "model_changed",
+    `The files of model ${quote(model)} are not the ones run ${runId} was made with, so its vectors and the queries' would not fit together. Run that stage's cell again, or bring the old files back.`,
+  );
+}
+
 /** No ranked list to fuse. */
 export function nothingToFuse(): RagError {
   return new RagError("nothing_to_fuse", "fuse() was given no run with vectors: pass at least one dense or sparse run that is not skipped, as fuse(session, queries, [dense, sparse]).");
@@ -320,4 +332,229 @@ export function sameStageTwice(stage: string, a: string, b: string): RagError {
 /** A FAISS index file that can't be read. */
 export function indexFileDamaged(path: string, problem: string, cause?: unknown): RagError {
   return new RagError("index_damaged", `Can't read the FAISS index ${quote(path)}: ${problem}. Export the collection again, or open the file with FAISS itself.`, { cause });
+}
+
+// runtime
+
+/** A child process of ours ended by itself. */
+export function inferenceProcessDied(model: string, how: { code: number | null; signal: string | null; stderr: string }): RagError {
+  const end = how.signal === null ? `exit code ${how.code}` : `signal ${how.signal}`;
+  const last = how.stderr.trim() === "" ? "It wrote nothing to stderr" : `Its last words were ${quoteEnd(how.stderr)}`;
+  const memory = how.signal === "SIGKILL" ? " The system may have ended it for want of memory: a smaller tokenBudget needs less." : "";
+  return new RagError("inference_process_died", `The inference process of model ${quote(model)} died with ${end}. ${last}.${memory}`);
+}
+
+/** A model that can't be loaded; `words` are onnxruntime's, or say what is wrong with the file. */
+export function modelNotLoaded(model: string, file: string, words: string): RagError {
+  return new RagError(
+    "model_not_loaded",
+    `Model ${quote(model)} can't be loaded from ${quote(file)}: ${quoteEnd(words)}. If the file should be right, remove it and prime the cache again; else correct the model's row in the registry.`,
+  );
+}
+
+/** onnxruntime refused a batch; the process lives on. */
+export function inferenceFailed(model: string, rows: number, length: number, words: string): RagError {
+  return new RagError(
+    "inference_failed",
+    `Model ${quote(model)} failed on a batch of ${rows} rows of ${length} tokens: ${quoteEnd(words)}. If memory was short, lower tokenBudget; if an index was out of bounds, the tokenizer or the length limit is not this model's.`,
+  );
+}
+
+/** A batch whose arrays don't fit its shape. */
+export function badBatch(problem: string): RagError {
+  return new RagError("bad_batch", `A batch must be rows x length values in ids, mask and types, at least one of each; this one is ${problem}.`);
+}
+
+/** An encoder was used after its end. */
+export function encoderClosed(model: string): RagError {
+  return new RagError("encoder_closed", `The inference process of model ${quote(model)} was closed. Open it again.`);
+}
+
+/** A tokenizer file that can't be used. */
+export function badTokenizer(file: string, problem: string): RagError {
+  return new RagError("bad_tokenizer", `The tokenizer ${quote(file)} can't be used: ${problem}. Prime the cache again, or take the file from the model's own repository.`);
+}
+
+/** A length limit that leaves no room for text. */
+export function tokenLimitTooSmall(limit: number, needed: number): RagError {
+  return new RagError("token_limit_too_small", `A limit of ${limit} tokens leaves no room for text: special tokens and one of the text take ${needed}. Raise the limit.`);
+}
+
+/** The end of foreign output, where the cause stands: on one line, quoted, at most 1000 characters. */
+function quoteEnd(text: string): string {
+  const line = text.trim().replace(/\s+/g, " ");
+  return escapeInvisible(JSON.stringify(line.length > 1000 ? `...${line.slice(-997)}` : line));
+}
+
+// fuse: search, fusion, queries
+
+/** Query vectors of another dimension than the rows. */
+export function searchDimension(query: number, rows: number): RagError {
+  return new RagError("dimension_mismatch", `The queries have ${query} dimensions and the rows ${rows}. Encode both with one model, cut to the same dimension.`);
+}
+
+/** Query vectors of another index space than the rows. */
+export function searchSpace(query: string, rows: string): RagError {
+  return new RagError("space_mismatch", `The queries are in the space ${quote(query)} and the rows in ${quote(rows)}: an index means something else in each. Encode the queries with the engine of the rows.`);
+}
+
+/** A number of results that can't be asked for. */
+export function badK(k: unknown): RagError {
+  return new RagError("bad_k", `${quote(k)} results were asked for: a whole number of at least 1 is needed.`);
+}
+
+/** A score that is NaN or infinite. */
+export function nonFiniteScore(row: number, query: number): RagError {
+  return new RagError("non_finite_score", `The score of row ${row} for query ${query} is no finite number, so one of the two vectors is damaged. Run the dense stage again with { rerun: true }.`);
+}
+
+/** A ranked list that can't be fused. */
+export function badRankedList(source: string, problem: string): RagError {
+  return new RagError("bad_ranked_list", `The ranked list ${quote(source)} can't be fused: ${problem}. A list has each row once, with a finite score, best first.`);
+}
+
+/** A setting of the fusion outside its range. */
+export function badFusionSetting(name: string, value: unknown, rule: string): RagError {
+  return new RagError("bad_fusion_setting", `The fusion's ${name} ${rule}; given was ${quote(value)}. Leave it out for the usual value.`);
+}
+
+/** No query. */
+export function noQueries(given: unknown): RagError {
+  return new RagError("no_queries", `queries() takes an array of at least one text; given was ${quote(given)}. Write queries(["how do I export tables?"]), or read a file with queriesFromFile(path).`);
+}
+
+/** A text that can't be a query. */
+export function badQuery(place: string, text: unknown, problem: string): RagError {
+  return new RagError("bad_query", `${quote(place)} can't be searched for: ${problem}. It is ${quote(text)}. Change or remove it.`);
+}
+
+/** A file of queries that can't be read. */
+export function badQueryFile(path: string, problem: string, cause?: unknown): RagError {
+  return new RagError(
+    "bad_query_file",
+    `Can't read queries from ${quote(path)}: ${problem}. A file of queries is UTF-8: .txt with one a line, or .json with an array of strings or a list of questions.`,
+    { cause },
+  );
+}
+
+/** No heading to make a query of. */
+export function noHeadings(): RagError {
+  return new RagError("no_headings", 'The corpus has no heading with a letter in it, so no query can be made of headings. Write your own: queries(["..."]).');
+}
+
+/** A sample that can't be drawn. */
+export function badHeadingSample(name: string, value: unknown, rule: string): RagError {
+  return new RagError("bad_heading_sample", `The sample's ${name} ${rule}; given was ${quote(value)}.`);
+}
+
+/** Two sources of one export that have different numbers of rows. */
+export function rowsDiffer(name: string, rows: number, count: number): RagError {
+  return new RagError("rows_differ", `${quote(name)} has ${rows} rows and the corpus ${count} chunks: they don't belong together. Run the stages again on the same chunk run, then export.`);
+}
+
+/** Two chunks that would become one point. */
+export function duplicatePoint(chunkId: string, row: number, document: string): RagError {
+  return new RagError("duplicate_point", `Chunk id ${quote(chunkId)} comes twice, the second time in row ${row} (${quote(document)}); a later point would replace an earlier one. Chunk ids must be unique: run the chunk cell again.`);
+}
+
+/** A vector that holds NaN or infinity at export time. */
+export function nonFiniteExport(name: string, chunkId: string, row: number, document: string): RagError {
+  return new RagError("non_finite", `Vector ${quote(name)} of chunk ${quote(chunkId)} (row ${row}, ${quote(document)}) holds NaN or infinity, which no vector store takes. Run the stage that made it again with { rerun: true }.`);
+}
+
+/** A collection name that no vector store takes. */
+export function badCollectionName(name: unknown): RagError {
+  return new RagError("bad_collection_name", `Collection name ${quote(name)}: use 1 to 128 letters, digits, spaces, ".", "_" or "-", beginning with a letter or digit. Qdrant keeps the collection in a folder of this name.`);
+}
+
+/** A search that FAISS would not survive. */
+export function badSearch(name: string, value: unknown, rule: string): RagError {
+  return new RagError("bad_search", `Search with ${name} = ${quote(value)}: ${rule}.`);
+}
+
+/** FAISS could not search a file that has the right form. */
+export function faissFailed(path: string, reason: string): RagError {
+  return new RagError("faiss_failed", `faiss-node could not search ${quote(path)}: ${quote(reason)}. Build it again with npm run setup:faiss, or remove node_modules/faiss-node to do without it.`);
+}
+
+// models
+
+/** A name that no row of the registry has. */
+export function unknownModel(name: unknown, near: readonly string[], known: readonly string[]): RagError {
+  const guess = near.length > 0 ? ` Did you mean ${quoteList(near)}?` : "";
+  return new RagError(
+    "unknown_model",
+    `There is no model ${quote(name)} in the registry.${guess} It knows ${quoteList(known, 20)}. Another model needs a row: openSession({ ..., addModels: [row] }).`,
+  );
+}
+
+/** A model of another role than the stage needs. */
+export function wrongRole(key: string, is: string, wanted: string, known: readonly string[]): RagError {
+  return new RagError("wrong_role", `${quote(key)} is a ${is} model, and a ${wanted} model is needed. ${wanted} models are ${quoteList(known, 20)}.`);
+}
+
+/** A model that is known, and that no engine here can run. */
+export function unusableModel(key: string, role: string, remark: string): RagError {
+  return new RagError("unusable_model", `${quote(key)} can't be run in the ${role} stage. ${remark}`);
+}
+
+/** A row of the registry that breaks a rule. */
+export function badModelRow(row: unknown, problem: string): RagError {
+  return new RagError("bad_model_row", `The added model row ${quote(row)} can't be used: ${problem}. listModels() shows rows to start from.`);
+}
+
+/** A model without an ONNX export. */
+export function noOnnx(key: string, remark: string): RagError {
+  return new RagError("no_onnx", `${quote(key)} has no ONNX file that is known. ${remark}`);
+}
+
+/** A dtype that a model's row does not have. */
+export function noDtype(key: string, dtype: string, has: readonly string[]): RagError {
+  return new RagError("no_dtype", `${quote(key)} has no ${quote(dtype)} weights, it has ${quoteList(has)}. Set dtype to one of these, or take another model.`);
+}
+
+/** Every file that is missing, of all models at once. */
+export function missingModelFiles(
+  models: readonly {
+    readonly key: string;
+    readonly hubId: string;
+    readonly dtype: string;
+    readonly folder: string | null;
+    readonly searched: readonly string[];
+    readonly missing: readonly { readonly path: string; readonly bytes: number | null; readonly problem: string }[];
+  }[],
+): RagError {
+  const lines = models.map(({ key, hubId, dtype, folder, missing }) => {
+    const files = missing.map(({ path, bytes, problem }) => `${path}${bytes === null ? "" : ` (about ${roughly(bytes)})`}${problem === "missing" ? "" : `: ${problem}`}`);
+    const where = folder === null ? `no folder of ${quote(key)} or ${quote(hubId)}` : `in ${quote(folder)}`;
+    return `${quote(key)} (${dtype}), ${where}: ${files.join(", ")}`;
+  });
+  const searched = models[0]?.searched ?? [];
+  return new RagError(
+    "model_files_missing",
+    `Files of ${models.length} ${models.length === 1 ? "model are" : "models are"} missing.\n- ${lines.join("\n- ")}\nSearched: ${searched.length === 0 ? "nowhere, modelDirs is empty" : quoteList(searched)}. Put the files in a folder named as the model's key under one of these, or name the folder that holds the models: openSession({ ..., modelDirs: ["..."] }).`,
+  );
+}
+
+/** A model file that is a link out of its root. */
+export function modelFileOutside(path: string, target: string, root: string): RagError {
+  return new RagError("model_file_outside", `The model file ${quote(path)} leads to ${quote(target)}, outside of ${quote(root)}. Links must stay inside the folder that is searched: put the file itself there.`);
+}
+
+/** A model file that can't be used. */
+export function modelFileBad(path: string, problem: string, cause?: unknown): RagError {
+  return new RagError("model_file_bad", `The model file ${quote(path)} can't be used: ${problem}. Fetch it again.`, { cause });
+}
+
+/** A model's own files that contradict its row. */
+export function modelConfigDisagrees(key: string, path: string, problem: string): RagError {
+  return new RagError(
+    "model_config_disagrees",
+    `${quote(path)} does not fit ${quote(key)}: ${problem}. The folder holds another model, or the row is wrong: add a right one with openSession({ ..., addModels: [row] }).`,
+  );
+}
+
+function roughly(bytes: number): string {
+  const [unit, size] = bytes >= 1e9 ? ["GB", 1e9] : bytes >= 1e6 ? ["MB", 1e6] : ["kB", 1e3];
+  return `${Number((bytes / (size as number)).toPrecision(3))} ${unit}`;
 }

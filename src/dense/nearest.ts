@@ -1,4 +1,5 @@
 import { type Matrix, rowOf } from "../core/matrix.js";
+import { pacer } from "../runtime/pace.js";
 import type { MatrixReader } from "../store/arrays.js";
 
 const SAMPLE = 64;
@@ -16,8 +17,8 @@ export async function nearestCosines(source: MatrixReader, signal: AbortSignal):
   for (const row of picks) wanted.push(await source.rows(row, row + 1));
   const best = new Float64Array(sampled).fill(-1);
   if (source.count < 2) return [];
+  const pace = pacer(signal);
   for (let from = 0; from < source.count; from += BLOCK_ROWS) {
-    signal.throwIfAborted();
     const block = await source.rows(from, Math.min(source.count, from + BLOCK_ROWS));
     for (let i = 0; i < sampled; i++) {
       const query = rowOf(wanted[i] as Matrix, 0);
@@ -28,8 +29,8 @@ export async function nearestCosines(source: MatrixReader, signal: AbortSignal):
         for (let c = 0; c < query.length; c++) sum += (query[c] as number) * (row[c] as number);
         if (sum > (best[i] as number)) best[i] = sum;
       }
-      // One sampled row against one block is about a millisecond: the kernel stays free between them.
-      await new Promise((resolve) => setImmediate(resolve));
+      const turn = pace();
+      if (turn) await turn;
     }
   }
   return [...best];

@@ -31,6 +31,8 @@ export interface EncoderOptions {
   /** Threads of one operator. */
   readonly threads: number;
   readonly device: "cpu";
+  /** Lets onnxruntime write everything it does to the process's stderr, whose end errors quote. */
+  readonly verbose?: boolean;
 }
 
 /** Dense result of a batch: float32 `[rows, dim]`. */

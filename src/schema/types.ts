@@ -28,7 +28,7 @@ export interface BatchRecord {
   readonly tokens: number;
   /** Tokens computed, padding included. */
   readonly paddedTokens: number;
-  /** Seconds from sending the batch to having its result. */
+  /** Seconds inside the model, measured in the inference process. */
   readonly seconds: number;
   /** Seconds since the stage began, at the batch's end. */
   readonly at: number;

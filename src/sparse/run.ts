@@ -2,14 +2,15 @@ import { emptyCorpus, wrongRun } from "../core/errors.js";
 import type { ChunkRun, Skipped, SparseRun, SparseVectors } from "../schema/types.js";
 import { contextOf, runStage, type Session, skipped } from "../stage.js";
 import { openChunkReader } from "../store/chunks.js";
-import { BM25, type Bm25Options, encodeBm25 } from "./bm25-run.js";
+import { type Bm25Options, bm25Settings } from "./bm25.js";
+import { BM25, encodeBm25 } from "./bm25-run.js";
 import { encodeSplade } from "./splade.js";
 
 /** Options of {@link runSparse}; what is absent comes from the session's settings. */
 export interface SparseOptions {
   /** Registry keys of SPLADE models, or `bm25`; the first is primary. */
   readonly models?: readonly string[];
-  readonly bm25?: Partial<Bm25Options>;
+  readonly bm25?: Bm25Options;
   readonly rerun?: boolean;
 }
 
@@ -28,12 +29,13 @@ export async function runSparse(session: Session, chunks: ChunkRun, options: Spa
   if (chunks.count === 0) throw emptyCorpus(chunks.id);
   const keys = options.models ?? settings.sparse;
   const models = await context.locate(keys.filter((key) => key !== BM25).map((key) => ({ key, role: "sparse" as const })));
+  const bm25 = keys.includes(BM25) ? bm25Settings(options.bm25) : null;
 
   return runStage(context, {
     stage: "sparse",
     version: 1,
     inputs: { chunk: chunks.id },
-    settings: { engines: keys, bm25: keys.includes(BM25) ? (options.bm25 ?? {}) : null },
+    settings: { engines: keys, bm25 },
     models,
     rerun: options.rerun ?? false,
     work: async (work) => {
@@ -44,7 +46,7 @@ export async function runSparse(session: Session, chunks: ChunkRun, options: Spa
           const model = models.find((candidate) => candidate.card.key === key);
           const made = model
             ? await encodeSplade(work, reader, model, settings)
-            : await encodeBm25(work, reader, options.bm25 ?? {});
+            : await encodeBm25(work, reader, bm25 ?? {});
           vectors.push(made);
           if (made.truncated > 0) work.note("truncated", `${key} cut ${made.truncated} chunks to its limit and lost ${made.lostTokens} tokens.`, made.truncated);
           if (made.emptyRows > 0) work.note("empty_vectors", `${key} has no term for ${made.emptyRows} chunks; it can't find them.`, made.emptyRows);

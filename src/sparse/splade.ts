@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { nonFiniteVector } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
 import { runPass, unpackSparse } from "../pass.js";

@@ -9,8 +9,9 @@ from transformers import BertModel
 
 from batches import cut_span, one_cycle, single_batch, step, window
 from encoders import DENSE_DIMENSIONS, TEXT_LIMIT, dense_model, mean_pooled
+from word_vectors import word_vectors
 
-EPOCHS = 16
+EPOCHS = 14
 BATCH = 96
 RATE = 1.2e-3
 SCALE = 20.0
@@ -44,6 +45,8 @@ def train_dense(queries: list[list[int]], bodies: list[list[int]], vocabulary: i
     torch.manual_seed(seed)
     rng = random.Random(seed)
     model = dense_model(vocabulary).train()
+    with torch.no_grad():
+        model.embeddings.word_embeddings.weight.copy_(word_vectors([*queries, *bodies], vocabulary))
     per_epoch = len(bodies) // BATCH
     optimizer, scheduler = one_cycle(model, RATE, EPOCHS * per_epoch)
     for epoch in range(EPOCHS):

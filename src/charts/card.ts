@@ -1,0 +1,37 @@
+import type { AnyRun, QuerySet, Skipped } from "../schema/types.js";
+import { chunkCard } from "./card-chunk.js";
+import { denseCard } from "./card-dense.js";
+import { exportCard } from "./card-export.js";
+import { fuseCard } from "./card-fuse.js";
+import { queriesCard, skippedCard } from "./card-other.js";
+import { primeCard } from "./card-prime.js";
+import { rerankCard } from "./card-rerank.js";
+import { sparseCard } from "./card-sparse.js";
+import type { Card } from "./card-types.js";
+
+/** What has a card. */
+export type Showable = AnyRun | Skipped | QuerySet;
+
+/** The card of a value: plain data, computed from the value alone. */
+export function cardOf(value: Showable): Card {
+  switch (value.kind) {
+    case "prime":
+      return primeCard(value);
+    case "chunk":
+      return chunkCard(value);
+    case "dense":
+      return denseCard(value);
+    case "sparse":
+      return sparseCard(value);
+    case "fuse":
+      return fuseCard(value);
+    case "rerank":
+      return rerankCard(value);
+    case "export":
+      return exportCard(value);
+    case "skipped":
+      return skippedCard(value);
+    case "queries":
+      return queriesCard(value);
+  }
+}

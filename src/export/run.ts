@@ -1,0 +1,164 @@
+import { stat } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { foreignRun, sameStageTwice, wrongRun } from "../core/errors.js";
+import type { ManifestArtefact } from "../schema/manifest.js";
+import type { Artefact, ChunkRun, DenseRun, ExportRun, FusedRun, RerankRun, Skipped, SparseRun } from "../schema/types.js";
+import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
+import { writeCollection, writeManifest } from "./collection.js";
+import { MANIFEST_FILE } from "./names.js";
+import { buildSummary } from "./summary.js";
+import { togglesOf } from "./toggles.js";
+import { sha256OfFile, verifyExport } from "./verify.js";
+
+/** Options of {@link exportCollection}. */
+export interface ExportOptions {
+  /** Names the collection and its files; the session's name by default. */
+  readonly collection?: string;
+  /** Where the files go; the session's own folder by default. */
+  readonly folder?: string;
+  readonly rerun?: boolean;
+}
+
+/** What goes into a collection, sorted by stage. */
+interface Parts {
+  readonly chunks: ChunkRun;
+  readonly dense: DenseRun | null;
+  readonly sparse: SparseRun | Skipped | null;
+  readonly rerank: RerankRun | Skipped | null;
+}
+
+/**
+ * Writes a collection that others can read: dense vectors as `.npy` and as a flat
+ * FAISS index, sparse vectors, points for Qdrant with the full text, metadata, and
+ * `processing_summary.json` with the hash of every file, last. Then reads all of
+ * it back from disk and compares.
+ *
+ * @param runs a chunk run, with at most one dense, sparse and rerank run of it; a skipped stage says so in the manifest
+ * @throws RagError `foreign_run`, `same_stage_twice`, `store_write_failed`, `stopped`
+ */
+export async function exportCollection(
+  session: Session,
+  runs: readonly (ChunkRun | DenseRun | SparseRun | RerankRun | Skipped)[],
+  options: ExportOptions = {},
+): Promise<ExportRun> {
+  const context = contextOf(session);
+  const parts = sortOut(runs);
+  const { chunks, dense, sparse, rerank } = parts;
+  const collection = options.collection ?? session.name;
+  const folder = resolve(options.folder ?? session.dir);
+  const ids = Object.fromEntries([chunks, dense, sparse, rerank].flatMap((run) => (run && "id" in run ? [[run.kind, run.id]] : [])));
+  const settings = {
+    collection,
+    folder: relative(session.dir, folder) || ".",
+    toggles: togglesOf(session.settings, session.provenance),
+  };
+  const input = (rerun: boolean) => ({
+    stage: "export" as const,
+    version: 1,
+    inputs: ids,
+    settings,
+    models: [],
+    rerun,
+    inMemory: { folder, manifest: join(folder, MANIFEST_FILE) },
+    work: (work: StageWork) => write(work, context, parts, collection, folder),
+  });
+  const run = await runStage(context, input(options.rerun ?? false));
+  // The files stand outside the run's own folder: another export or a person may have changed them since.
+  return run.reused && !(await isIntact(run)) ? runStage(context, input(true)) : run;
+}
+
+async function write(work: StageWork, context: SessionContext, parts: Parts, collection: string, folder: string) {
+  const { chunks, dense } = parts;
+  const { session } = context;
+  const sparse = parts.sparse?.kind === "sparse" ? parts.sparse : null;
+  const rerank = parts.rerank?.kind === "rerank" ? parts.rerank : null;
+  const startedAt = new Date().toISOString();
+  let line: ReturnType<StageWork["progress"]> | null = null;
+  const written = await work.recorder.timed("write", () =>
+    writeCollection(folder, { collection, chunks, dense, sparse, rerank }, {
+      signal: work.signal,
+      onProgress: (done, total) => {
+        line ??= work.progress({ label: "export", total, unit: "rows" });
+        line.update(done);
+      },
+    }),
+  );
+  const summary = buildSummary({
+    collection,
+    generatedAt: new Date().toISOString(),
+    toggles: togglesOf(session.settings, session.provenance),
+    chunks,
+    dense,
+    sparse: parts.sparse,
+    fused: rerank ? await fusedBehind(context, rerank) : null,
+    rerank: parts.rerank,
+    artefacts: written,
+    measure: {
+      startedAt,
+      finishedAt: new Date().toISOString(),
+      files: written.length,
+      bytes: written.reduce((sum, file) => sum + file.bytes, 0),
+    },
+  });
+  const manifest = await writeManifest(folder, summary);
+  const checks = await work.recorder.timed("verify", () => verifyExport(folder, { signal: work.signal }));
+  (line as ReturnType<StageWork["progress"]> | null)?.finish();
+  const failed = checks.filter((check) => !check.passed);
+  if (failed.length > 0) work.note("verify_failed", `Read back from disk, ${failed.map((check) => check.name).join(", ")} failed.`, failed.length);
+  const files: Artefact[] = [...written.map(plain), { path: MANIFEST_FILE, role: "manifest", ...manifest }];
+  return {
+    folder: ".",
+    collection,
+    points: chunks.count,
+    files,
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    manifest: MANIFEST_FILE,
+    checks,
+  };
+}
+
+function plain({ path, role, bytes, sha256 }: ManifestArtefact): Artefact {
+  return { path, role, bytes, sha256 };
+}
+
+/** The fused run a ranking was made from, for its part of the manifest. */
+async function fusedBehind(context: SessionContext, rerank: RerankRun): Promise<FusedRun | null> {
+  const stored = await context.store.find("fuse", rerank.inputs.fuse as string);
+  return stored && { ...stored, session: context.session.name, dir: "", reused: true };
+}
+
+/** Whether the manifest is the one this run wrote, and every file has the size it had. */
+async function isIntact(run: ExportRun): Promise<boolean> {
+  for (const file of run.files) {
+    const path = join(run.folder, file.path);
+    const bytes = await stat(path).then((s) => s.size, () => -1);
+    if (bytes !== file.bytes) return false;
+    if (file.role === "manifest" && (await sha256OfFile(path)) !== file.sha256) return false;
+  }
+  return true;
+}
+
+/** One run of each stage, all of the same chunks. */
+function sortOut(runs: readonly (ChunkRun | DenseRun | SparseRun | RerankRun | Skipped)[]): Parts {
+  if (!Array.isArray(runs)) throw wrongRun("an array of runs", runs, "the stages");
+  const found: { chunk?: ChunkRun; dense?: DenseRun; sparse?: SparseRun | Skipped; rerank?: RerankRun | Skipped } = {};
+  for (const run of runs) {
+    const stage = run?.kind === "skipped" ? run.stage : run?.kind;
+    if (!["chunk", "dense", "sparse", "rerank"].includes(stage)) throw wrongRun("a chunk, dense, sparse or rerank run", run, "the stages");
+    const before = found[stage as keyof typeof found];
+    if (before) throw sameStageTwice(stage, idOf(before), idOf(run));
+    Object.assign(found, { [stage]: run });
+  }
+  const { chunk: chunks, dense = null, sparse = null, rerank = null } = found;
+  if (!chunks) throw wrongRun("a chunk run among the runs", runs, "chunk");
+  for (const run of [dense, sparse, rerank]) {
+    if (run && "inputs" in run && run.inputs.chunk !== chunks.id) {
+      throw foreignRun(`${run.kind} run`, run.id, `chunk run ${run.inputs.chunk}`, "the chunk run given", chunks.id);
+    }
+  }
+  return { chunks, dense, sparse, rerank };
+}
+
+function idOf(run: { readonly kind: string }): string {
+  return "id" in run ? String(run.id) : run.kind;
+}

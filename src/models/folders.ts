@@ -1,0 +1,50 @@
+import { readFile, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { revisionPattern } from "../schema/model-card.js";
+import type { ModelCard } from "../schema/model-types.js";
+
+/** A folder that may hold a model's files. */
+export interface ModelFolder {
+  readonly folder: string;
+  /** The commit, where the folder's place says it. */
+  readonly revision: string | null;
+}
+
+/**
+ * The folders under a root where a model can be, that exist, in this order: flat
+ * ones, named by the key, by the hub id with `-`, `--` or `/`, by the hub's name
+ * alone, or the root itself where it has such a name (an attached data set often
+ * is the model); then the Python hub's layout, at the pinned commit or the one
+ * that `refs/main` names.
+ */
+export async function modelFolders(card: ModelCard, root: string): Promise<ModelFolder[]> {
+  const [owner, name] = card.hubId.split("/") as [string, string];
+  const flat = [card.key, `${owner}-${name}`, `${owner}--${name}`, join(owner, name), name];
+  const found: ModelFolder[] = [];
+  if (flat.includes(basename(root)) && (await isFolder(root))) found.push({ folder: root, revision: null });
+  for (const folder of flat.map((part) => join(root, part))) {
+    if (await isFolder(folder)) found.push({ folder, revision: null });
+  }
+  for (const hub of [root, join(root, "hub")]) {
+    const repository = join(hub, `models--${owner}--${name}`);
+    const revision = card.revision ?? (await mainRevision(repository));
+    if (revision === null) continue;
+    const folder = join(repository, "snapshots", revision);
+    if (await isFolder(folder)) found.push({ folder, revision });
+  }
+  return found;
+}
+
+/** The commit in `refs/main`, or null: what is no commit must not become part of a path. */
+async function mainRevision(repository: string): Promise<string | null> {
+  const text = await readFile(join(repository, "refs", "main"), "utf8").catch(() => "");
+  const revision = text.trim();
+  return revisionPattern.test(revision) ? revision : null;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+}

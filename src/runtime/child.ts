@@ -1,0 +1,66 @@
+import { type ChildProcess, fork } from "node:child_process";
+import type { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import type { FromWorker, ToWorker } from "./messages.js";
+
+/** How a process ended, and the last of what it wrote to stderr. */
+export interface ChildEnd {
+  /** Exit code, or null where a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+}
+
+/** A forked inference process. */
+export interface Child {
+  readonly pid: number;
+  send(message: ToWorker): void;
+  /** Keeps this process alive while the child computes, and no longer. */
+  hold(busy: boolean): void;
+  kill(): void;
+  /** Settles once, when the process is gone and its stderr was read; rejects where it could not be started. */
+  readonly ended: Promise<ChildEnd>;
+}
+
+/** Bytes kept of the end of stderr. */
+const STDERR_TAIL = 4096;
+
+/**
+ * Starts worker.js in a process of its own. Flags of this process are not passed
+ * on, by argument or by NODE_OPTIONS: a notebook kernel preloads code that has no
+ * business there. When this process exits, the child is killed; when it is killed,
+ * the child sees its channel close.
+ */
+export function startChild(onMessage: (message: FromWorker) => void): Child {
+  const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [], {
+    serialization: "advanced",
+    execArgv: ["--expose-gc"],
+    env: { ...process.env, NODE_OPTIONS: undefined },
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+  const kill = () => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.on("message", onMessage as (message: unknown) => void);
+  const ended = endOf(child).finally(() => process.removeListener("exit", kill));
+  return {
+    pid: child.pid ?? -1,
+    // A failed send means the process is gone, which `ended` tells with its cause.
+    send: (message) => void child.send(message, () => {}),
+    hold(busy) {
+      for (const part of [child, child.channel, child.stderr as Socket | null]) part?.[busy ? "ref" : "unref"]();
+    },
+    kill,
+    ended,
+  };
+}
+
+function endOf(child: ChildProcess): Promise<ChildEnd> {
+  let tail = Buffer.alloc(0);
+  child.stderr?.on("data", (piece: Buffer) => {
+    tail = Buffer.concat([tail, piece]).subarray(-STDERR_TAIL);
+  });
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve({ code, signal, stderr: tail.toString("utf8") }));
+  });
+}

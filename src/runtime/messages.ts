@@ -1,0 +1,13 @@
+import type { BatchReport, DenseBatch, EncoderOptions, SparseBatch, TokenBatch } from "./types.js";
+
+/** What the notebook's process sends to an inference process: one `load`, then batches. */
+export type ToWorker =
+  | { readonly kind: "load"; readonly options: EncoderOptions }
+  | { readonly kind: "run"; readonly id: number; readonly batch: TokenBatch };
+
+/** What an inference process answers. Words in a message are onnxruntime's own, or ours about the file. */
+export type FromWorker =
+  | { readonly kind: "loaded"; readonly rssBytes: number }
+  | { readonly kind: "unusable"; readonly words: string }
+  | { readonly kind: "done"; readonly id: number; readonly output: DenseBatch | SparseBatch; readonly report: BatchReport }
+  | { readonly kind: "failed"; readonly id: number; readonly words: string };

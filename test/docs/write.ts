@@ -1,0 +1,13 @@
+/** Writes the generated parts of the pages anew: `node test/docs/write.ts`, after `npm run build`. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { refreshed } from "./generated.ts";
+import { pageNames, readPage, root } from "./pages.ts";
+
+for (const name of pageNames) {
+  const { text } = readPage(name);
+  const fresh = refreshed(text);
+  if (fresh === text) continue;
+  writeFileSync(join(root, name), fresh);
+  console.log(`${name} written`);
+}

@@ -1,0 +1,114 @@
+"""Trains the three sample models on the CPU, writes their folders, and measures them.
+
+    python test/models/train.py
+
+Needs the packages of requirements.txt. The same seed, packages and number of threads give the
+same models; two threads are what the figures were measured with.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+# Read when torch loads its OpenMP library: threads that sleep while they wait, instead of spinning,
+# train several times faster where something else uses a core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numpy
+import onnx
+import tokenizers
+import torch
+import transformers
+
+from bert_graph import write_dense, write_pair, write_splade
+from corpus import load_corpus
+from dense import train_dense
+from encoders import bert_config
+from evaluate import HERE, MODELS, ROOT, evaluate, sources
+from folders import DENSE, RERANK, SPLADE, write_folder, write_json
+from graph import rounded
+from rerank import train_rerank
+from splade import train_splade
+from wordpieces import train_tokenizer, word_piece_ids
+
+SEED = 20
+THREADS = 2
+
+
+class Clock:
+    """Wall and CPU seconds of each step, printed as they pass."""
+
+    def __init__(self) -> None:
+        self.begin = self.last = (time.perf_counter(), time.process_time())
+        self.steps: dict[str, dict[str, float]] = {}
+
+    def log(self, line: str) -> None:
+        print(f"{time.perf_counter() - self.begin[0]:7.1f} s  {line}", flush=True)
+
+    def done(self, name: str) -> None:
+        now = (time.perf_counter(), time.process_time())
+        spent = [round(after - before, 1) for after, before in zip(now, self.last, strict=True)]
+        self.steps[name] = {"wall_seconds": spent[0], "cpu_seconds": spent[1]}
+        self.last = now
+        self.log(f"{name}: {spent[0]} s, {spent[1]} CPU s")
+
+
+def train(data: Path) -> None:
+    torch.set_num_threads(THREADS)
+    torch.use_deterministic_algorithms(True)
+    clock = Clock()
+    corpus = load_corpus(sources(data))
+    if not corpus.train:
+        raise SystemExit(f"No Markdown was found below {data}: name the folder with docling-raw and qdrant-raw by --data.")
+    clock.log(f"{len(corpus.train)} sections to train on, {len(corpus.held_out)} held out, of {corpus.documents}")
+    queries = [section.query for section in corpus.train]
+    bodies = [section.body for section in corpus.train]
+    tokenizer = train_tokenizer([*queries, *bodies])
+    vocabulary = tokenizer.get_vocab_size()
+    pairs = (word_piece_ids(tokenizer, queries), word_piece_ids(tokenizer, bodies))
+    clock.done("corpus and tokenizer")
+
+    dense = train_dense(*pairs, vocabulary, SEED, clock.log)
+    write_dense(write_folder(MODELS, DENSE, tokenizer), rounded(dense.state_dict()), bert_config(vocabulary, DENSE.limit))
+    clock.done("dense")
+    splade = train_splade(dense, *pairs, vocabulary, SEED + 1, clock.log)
+    write_splade(
+        write_folder(MODELS, SPLADE, tokenizer), rounded(splade.state_dict()), bert_config(vocabulary, SPLADE.limit)
+    )
+    clock.done("splade")
+    pair = train_rerank(dense, *pairs, vocabulary, SEED + 2, clock.log)
+    write_pair(write_folder(MODELS, RERANK, tokenizer), rounded(pair.state_dict()), bert_config(vocabulary, RERANK.limit))
+    clock.done("rerank")
+    write_json(
+        HERE / "training.json",
+        {
+            "made_by": "test/models/train.py",
+            "seed": SEED,
+            "threads": THREADS,
+            "wall_seconds": round(sum(step["wall_seconds"] for step in clock.steps.values()), 1),
+            "cpu_seconds": round(sum(step["cpu_seconds"] for step in clock.steps.values()), 1),
+            "steps": clock.steps,
+            "documents": corpus.documents,
+            "train_sections": len(corpus.train),
+            "near_duplicates_dropped": corpus.dropped_duplicates,
+            "vocabulary": vocabulary,
+            "versions": {
+                "python": platform.python_version(),
+                **{module.__name__: module.__version__ for module in (torch, transformers, tokenizers, onnx, numpy)},
+            },
+        },
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    data = parser.parse_args().data
+    train(data)
+    missed = evaluate(data)
+    for line in missed:
+        print(f"missed: {line}", file=sys.stderr)
+    sys.exit(1 if missed else 0)
