@@ -84,7 +84,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     store: openRunStore(layout.dir),
     locate: shelf.locate,
     card: shelf.card,
-    running: null,
     closed: false,
   };
   bindContext(context);

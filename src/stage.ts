@@ -30,12 +30,13 @@ export interface SessionContext {
   locate(keys: readonly { readonly key: string; readonly role: ModelRole }[]): Promise<LocatedModel[]>;
   /** A registry row. @throws RagError `unknown_model` */
   card(key: string, role: ModelRole): ModelCard;
-  /** The stage that is running, in any cell. */
-  running: StageName | null;
   closed: boolean;
 }
 
 const contexts = new WeakMap<object, SessionContext>();
+
+/** The stage that runs in a session's folder. By folder: a cell that opens the session again gets another object for it. */
+const running = new Map<string, StageName>();
 
 /** Ties a session to its context. Called once, by `openSession`. */
 export function bindContext(context: SessionContext): void {
@@ -93,8 +94,10 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
     await context.store.log({ stage, id, at: new Date().toISOString(), outcome: "reused", seconds: 0 });
     return present(context, stage, stored, true, input.inMemory);
   }
-  if (context.running) throw stageBusy(context.running, stage);
-  context.running = stage;
+  const { dir: folder } = context.session;
+  const busy = running.get(folder);
+  if (busy) throw stageBusy(busy, stage);
+  running.set(folder, stage);
   const stop = await stopSignal();
   try {
     const recorder = startRecorder();
@@ -133,7 +136,7 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
     throw error;
   } finally {
     stop.dispose();
-    context.running = null;
+    running.delete(folder);
   }
 }
 

@@ -75,12 +75,12 @@ export function batchFigures(run: AnyRun): Figure[] {
       {
         label: "Throughput",
         value: `${count(Math.round(summary.tokensPerSecond))} tokens/s`,
-        how: `${count(summary.tokens)} tokens of text, padding not counted, over ${duration(summary.busySeconds)} with a batch running`,
+        how: `${count(summary.tokens)} tokens of text in ${duration(summary.busySeconds)} with a batch running`,
       },
       {
         label: "Latency of a batch",
         value: duration(summary.median),
-        how: `median of ${counted(summary.batches, "batch", "batches")}, from sending one to having its result; 95th percentile ${duration(summary.p95)}, slowest ${duration(summary.slowest)}`,
+        how: `median of ${counted(summary.batches, "batch", "batches")}; 95th percentile ${duration(summary.p95)}, slowest ${duration(summary.slowest)}`,
       },
       { label: "Padding", value: percent(summary.padding), how: "of the computed tokens" },
     );

@@ -9,7 +9,7 @@ const WIDTH = 110;
 
 /** One line that names a card: `dense run dense-ab12cd34… · reused`. */
 export function headline(card: Card): string {
-  const id = card.id.length > 22 ? clip(card.id, 22) : visible(card.id);
+  const id = clip(card.id, 26);
   const name = [visible(card.kind), id].filter(Boolean).join(" ");
   return [name, ...card.badges.map((badge) => visible(badge.text))].join(" · ");
 }
@@ -21,19 +21,27 @@ export function textOf(card: Card): string {
   const column = Math.max(0, ...figures.map((figure) => visible(figure.label).length)) + 2;
   const lines = figures.map(({ label, value }) => `${visible(label).padEnd(column)}${visible(value)}`);
   const rows = rowsOf(card.tables[0]).slice(0, MOST_LINES - 1 - notes.length - lines.length);
-  return [headline(card), ...[...lines, ...notes, ...rows].map((line) => `  ${clip(line, WIDTH)}`)].join("\n");
+  return [headline(card), ...[...lines, ...notes, ...rows].map((line) => `  ${cut(line)}`)].join("\n");
 }
 
 function notesOf({ notes }: Card): string[] {
-  if (notes.length <= MOST_NOTES) return notes.map((note) => `! ${note.text}`);
-  const shown = notes.slice(0, MOST_NOTES - 1).map((note) => `! ${note.text}`);
+  if (notes.length <= MOST_NOTES) return notes.map((note) => `! ${visible(note.text)}`);
+  const shown = notes.slice(0, MOST_NOTES - 1).map((note) => `! ${visible(note.text)}`);
   return [...shown, `! and ${counted(notes.length - shown.length, "more note")}`];
 }
 
 function rowsOf(table: DetailTable | undefined): string[] {
   if (!table) return [];
   return table.groups.flatMap(({ heading, rows }) => [
-    ...(heading === null ? [] : [heading]),
-    ...rows.map((row) => row.map((cell) => (typeof cell === "number" ? count(cell) : (cell ?? "–"))).join(" · ")),
+    ...(heading === null ? [] : [visible(heading)]),
+    ...rows.map((row) =>
+      row.map((cell) => (typeof cell === "number" ? count(cell) : visible(cell ?? "–"))).join(" · "),
+    ),
   ]);
+}
+
+/** A line that fits a terminal; its spaces line figures up, so that they stay. */
+function cut(line: string): string {
+  const letters = [...line];
+  return letters.length <= WIDTH ? line : `${letters.slice(0, WIDTH - 1).join("")}…`;
 }

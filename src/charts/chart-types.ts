@@ -45,5 +45,5 @@ export interface Chart {
 }
 
 /** Outer size of every chart, in the pixels it is drawn for, so that charts line up in rows; a page scales them a little. */
-export const CHART_WIDTH = 320;
-export const CHART_HEIGHT = 180;
+export const CHART_WIDTH = 300;
+export const CHART_HEIGHT = 172;

@@ -34,10 +34,10 @@ export function htmlOf(card: Card, charts: readonly DrawnChart[]): string {
   const parts = [
     header(card),
     notesHtml(card.notes),
-    `<div style="display:flex;flex-wrap:wrap;gap:12px 28px;align-items:flex-start">`,
+    `<div style="display:flex;flex-wrap:wrap;gap:12px 24px;align-items:flex-start">`,
     figuresHtml(card),
     charts.length > 0
-      ? `<div style="flex:999 1 500px;display:flex;flex-wrap:wrap;gap:14px 20px;align-items:flex-start">${charts.map(chartHtml).join("")}</div>`
+      ? `<div style="flex:999 1 564px;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(272px,100%),1fr));gap:14px 20px;align-items:start">${charts.map(chartHtml).join("")}</div>`
       : "",
     `</div>`,
     ...card.tables.map(tableHtml),
@@ -71,10 +71,9 @@ function notesHtml(notes: readonly CardNote[]): string {
 function figuresHtml(card: Card): string {
   if (card.figures.length === 0) return "";
   const rows = card.figures.map(figureRow).join("");
-  return (
-    `<table style="${TABLE};flex:1 1 310px;min-width:250px"><caption style="${CAPTION}">Figures</caption>` +
-    `<tbody>${rows}</tbody></table>`
-  );
+  // Beside charts the table leaves them the room; alone it need not be as wide as the page.
+  const width = card.charts.length > 0 ? "flex:1 1 290px;min-width:250px" : "flex:0 1 560px";
+  return `<table style="${TABLE};${width}"><caption style="${CAPTION}">Figures</caption><tbody>${rows}</tbody></table>`;
 }
 
 function figureRow({ label, value, how }: Figure): string {
@@ -99,7 +98,7 @@ function chartHtml({ chart, svg, problem }: DrawnChart): string {
       ? `<p style="margin:0">⚠ This chart could not be drawn (${escapeHtml(problem)}). It would show: ${escapeHtml(alt)}</p>`
       : `<img src="data:image/svg+xml;base64,${Buffer.from(svg).toString("base64")}" alt="${escapeHtml(alt)}" width="${spec.width}" height="${spec.height}" style="display:block;width:100%;height:auto;margin:0;background:none">`;
   return (
-    `<figure style="margin:0;padding:0;flex:1 1 235px;max-width:370px">` +
+    `<figure style="margin:0;padding:0;max-width:360px">` +
     `<figcaption style="margin:0 0 4px;line-height:1.35;text-align:left"><strong style="font-weight:600">${escapeHtml(title)}</strong>${words}</figcaption>${picture}</figure>`
   );
 }

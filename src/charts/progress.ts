@@ -59,6 +59,7 @@ export function trackProgress(
     return { label, unit, total, done, rate, elapsed: (now() - created) / 1000, detail, outcome, message };
   };
   const show = () => {
+    if (timer) clearTimeout(timer);
     timer = null;
     shownAt = now();
     sink?.show(state("running", ""));

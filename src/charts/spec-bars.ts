@@ -3,7 +3,7 @@ import { CHART_WIDTH, type Chart } from "./chart-types.js";
 import { series } from "./palette.js";
 import { chartOf, round } from "./spec-parts.js";
 import { clip, clipFront, unique } from "./text.js";
-import { textWidth } from "./text-width.js";
+import { fit, textWidth } from "./text-width.js";
 
 /** One bar: its name, its length, and the length in words. */
 export interface Bar {
@@ -24,17 +24,17 @@ export interface BarWords {
 
 const ROW = 21;
 /** Widest name of a bar, in pixels. */
-const NAME = 160;
+const NAME = 150;
 
 /** Horizontal bars with their values written beside them, in the order given; null where there is none. */
 export function barChart(bars: readonly Bar[], words: BarWords): Chart | null {
   if (bars.length === 0) return null;
   const longest = words.whole ?? max(bars.map((bar) => bar.value));
-  const names = unique(bars.map((bar) => fitted(bar.name, words.paths ? clipFront : clip)));
+  const names = unique(bars.map((bar) => fit(bar.name, NAME, words.paths ? clipFront : clip)));
   const values = bars.map((bar, row) => ({
     name: names[row] ?? "",
     value: round(bar.value),
-    words: clip(bar.words, 24),
+    words: clip(bar.words, 12),
   }));
   const y = {
     field: "name",
@@ -59,7 +59,7 @@ export function barChart(bars: readonly Bar[], words: BarWords): Chart | null {
     spec: chartOf(
       values,
       [
-        { mark: { type: "bar", color: series[0], cornerRadiusEnd: 2, height: { band: 0.7 } }, encoding: { y, x } },
+        { mark: { type: "bar", color: series[0], height: { band: 0.7 } }, encoding: { y, x } },
         {
           mark: { type: "text", align: "left", baseline: "middle", dx: 5 },
           encoding: { y, x, text: { field: "words", type: "nominal" } },
@@ -68,11 +68,4 @@ export function barChart(bars: readonly Bar[], words: BarWords): Chart | null {
       Math.max(3, bars.length) * ROW + 12,
     ),
   };
-}
-
-/** A name cut to the room it has. */
-function fitted(name: string, cut: (text: string, most: number) => string): string {
-  let most = 40;
-  while (textWidth(cut(name, most), 11) > NAME) most--;
-  return cut(name, most);
 }

@@ -4,12 +4,13 @@ import { count, percent } from "./format.js";
 import { colours } from "./palette.js";
 import { axis, chartOf, colourBy } from "./spec-parts.js";
 import { clip, unique } from "./text.js";
+import { fit } from "./text-width.js";
 
 /** Rows with and without a term, a bar for each engine. */
 export function coverageChart(vectors: readonly SparseVectors[]): Chart | null {
   const some = vectors.filter((v) => v.rows > 0);
   if (some.length === 0) return null;
-  const names = unique(some.map((v) => `${clip(v.name, 24)}: ${percent(v.coverage)}`));
+  const names = unique(some.map((v) => `${fit(v.name, 98, clip)}: ${percent(v.coverage)}`));
   const values = some.flatMap((v, row) => [
     { engine: names[row] ?? "", kind: "with terms", rows: v.rows - v.emptyRows, order: 0 },
     { engine: names[row] ?? "", kind: "empty", rows: v.emptyRows, order: 1 },
@@ -29,7 +30,7 @@ export function coverageChart(vectors: readonly SparseVectors[]): Chart | null {
               type: "nominal",
               title: null,
               sort: names,
-              axis: { labelLimit: 190, domain: false, ticks: false },
+              axis: { labelLimit: 0, domain: false, ticks: false },
             },
             x: {
               field: "rows",

@@ -64,12 +64,19 @@ export function histogramChart(groups: readonly NamedBins[], words: HistogramWor
   const limit = words.limit
     ? rule("x", words.limit.at, words.limit.words, { far: words.limit.at - low > (high - low) / 2 })
     : [];
-  const most = all.reduce((a, b) => (b.count > a.count ? b : a));
-  const total = sum(all.map((bin) => bin.count));
+  const ruled = words.limit ? ` Rule at ${words.limit.words}.` : "";
   return {
     title: words.title,
     caption: words.caption,
-    alt: `${words.title}: ${counted(total, words.one, words.many)} from ${short(low)} to ${short(max(all.map((bin) => bin.to)))}, most (${most.count}) between ${short(most.from)} and ${short(most.to)}.${words.limit ? ` Rule at ${words.limit.words}.` : ""}`,
+    alt: `${words.title}: ${filled.map((group) => inWords(group, filled.length > 1, words)).join("; ")}.${ruled}`,
     spec: chartOf(values, [bars, ...limit]),
   };
+}
+
+function inWords({ name, bins }: NamedBins, several: boolean, words: HistogramWords): string {
+  const taken = bins.filter((bin) => bin.count > 0);
+  const most = taken.reduce((a, b) => (b.count > a.count ? b : a));
+  const total = counted(sum(taken.map((bin) => bin.count)), words.one, words.many);
+  const span = `from ${short(taken[0]?.from ?? Number.NaN)} to ${short(taken.at(-1)?.to ?? Number.NaN)}`;
+  return `${several ? `${clip(name, 40)} ` : ""}${total} ${span}, most (${most.count}) between ${short(most.from)} and ${short(most.to)}`;
 }

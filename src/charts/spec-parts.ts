@@ -55,7 +55,7 @@ export function rule(
 }
 
 /** Pixels that a legend above the plot has. */
-const LEGEND = 262;
+const LEGEND = 256;
 
 /** Colour by a name, with a legend that has as many columns as fit. */
 export function colourBy(field: string, names: readonly string[], range = series): Channel {

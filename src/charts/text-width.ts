@@ -18,3 +18,10 @@ export function textWidth(text: string, fontSize: number): number {
   }
   return ems * fontSize;
 }
+
+/** A text cut to the pixels it has, at a chart's font size. */
+export function fit(text: string, pixels: number, cut: (text: string, most: number) => string): string {
+  let most = 40;
+  while (most > 1 && textWidth(cut(text, most), 11) > pixels) most--;
+  return cut(text, most);
+}

@@ -1,4 +1,5 @@
 import { basename, join, relative } from "node:path";
+import { wouldOverwrite } from "../core/errors.js";
 import { writeWhole } from "../notebook/files.js";
 import { readNotebook } from "../notebook/notebook-file.js";
 import { notebookPage } from "../notebook/page.js";
@@ -13,14 +14,19 @@ export interface Written {
   readonly page: string | null;
 }
 
-/** Runs a notebook with progress on `io.out`; writes it, and its page, into `folder`. */
+/**
+ * Runs a notebook, given by its absolute path, with progress on `io.out`; writes it, and its page, into `folder`.
+ * @throws RagError `would_overwrite`, and what `runNotebook` throws
+ */
 export async function runAndWrite(notebook: string, folder: string, html: boolean, io: Io): Promise<Written> {
   const name = basename(notebook, ".ipynb");
+  const out = join(folder, `${name}.ipynb`);
+  if (out === notebook) throw wouldOverwrite(notebook);
   const progress = createProgress(io.out);
   let run: NotebookRun;
   try {
     run = await runNotebook(notebook, {
-      out: join(folder, `${name}.ipynb`),
+      out,
       env: io.env,
       signal: io.stopSignal(),
       onCellStart: (step) => progress.cellStart(step),

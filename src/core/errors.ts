@@ -172,7 +172,7 @@ export function inBatch(error: unknown, stage: string, model: string, done: numb
 /** An array file that can't be read as what it should be. */
 export function arrayFileDamaged(path: string, problem: string, cause?: unknown): RagError {
   const message = `Can't read the array file ${quote(path)}: ${problem}. Run the stage that made it again, or take the file from its source again.`;
-  return new RagError("array_damaged", message, { cause });
+  return new RagError("array_damaged", message, cause === undefined ? {} : { cause });
 }
 
 /** Numbers that do not make the array they were meant for. */
@@ -247,6 +247,11 @@ export function unknownVerb(verb: string, near: readonly string[], all: readonly
 /** Arguments that a command can't read. */
 export function badArguments(verb: string, why: string): RagError {
   return new RagError("bad_arguments", `rag-cells ${verb}: ${why} See: rag-cells help.`);
+}
+
+/** A run whose result would replace its source. */
+export function wouldOverwrite(path: string): RagError {
+  return new RagError("would_overwrite", `The executed notebook would replace ${quote(path)} itself. Name another folder with --out.`);
 }
 
 /** A Node that is too old. */
@@ -331,7 +336,7 @@ export function sameStageTwice(stage: string, a: string, b: string): RagError {
 
 /** A FAISS index file that can't be read. */
 export function indexFileDamaged(path: string, problem: string, cause?: unknown): RagError {
-  return new RagError("index_damaged", `Can't read the FAISS index ${quote(path)}: ${problem}. Export the collection again, or open the file with FAISS itself.`, { cause });
+  return new RagError("index_damaged", `Can't read the FAISS index ${quote(path)}: ${problem}. Export the collection again, or open the file with FAISS itself.`, cause === undefined ? {} : { cause });
 }
 
 // runtime
@@ -490,7 +495,7 @@ export function unknownModel(name: unknown, near: readonly string[], known: read
 
 /** A model of another role than the stage needs. */
 export function wrongRole(key: string, is: string, wanted: string, known: readonly string[]): RagError {
-  return new RagError("wrong_role", `${quote(key)} is a ${is} model, and a ${wanted} model is needed. ${wanted} models are ${quoteList(known, 20)}.`);
+  return new RagError("wrong_role", `${quote(key)} is a ${is} model, and a ${wanted} model is needed, such as ${quoteList(known, 20)}.`);
 }
 
 /** A model that is known, and that no engine here can run. */
@@ -505,7 +510,7 @@ export function badModelRow(row: unknown, problem: string): RagError {
 
 /** A model without an ONNX export. */
 export function noOnnx(key: string, remark: string): RagError {
-  return new RagError("no_onnx", `${quote(key)} has no ONNX file that is known. ${remark}`);
+  return new RagError("no_onnx", `${quote(key)} can't be loaded. ${remark}`);
 }
 
 /** A dtype that a model's row does not have. */
@@ -557,4 +562,14 @@ export function modelConfigDisagrees(key: string, path: string, problem: string)
 function roughly(bytes: number): string {
   const [unit, size] = bytes >= 1e9 ? ["GB", 1e9] : bytes >= 1e6 ? ["MB", 1e6] : ["kB", 1e3];
   return `${Number((bytes / (size as number)).toPrecision(3))} ${unit}`;
+}
+
+/** A manifest of a later version of this library. */
+export function manifestNewer(problem: string): RagError {
+  return new RagError("manifest_newer", `This manifest is newer than this version of rag-cells: ${problem}. Update rag-cells, or export the collection again with this version.`);
+}
+
+/** A file that is no manifest. */
+export function manifestUnreadable(problem: string): RagError {
+  return new RagError("manifest_unreadable", `This is no manifest that can be read: ${problem}. Pass the parsed processing_summary.json of an export.`);
 }

@@ -1,3 +1,4 @@
+import { pacer } from "../runtime/pace.js";
 import { openText, type Written } from "../store/atomic.js";
 
 /**
@@ -12,48 +13,44 @@ export function portableJson(value: unknown): string {
 
 /**
  * Writes a JSON array without holding it: one element a line, so that it can be
- * read back line by line too.
+ * read back line by line too. The event loop moves meanwhile.
  *
  * @returns what was written, and how many elements
  * @throws RagError `store_write_failed`
  */
-export async function writeJsonArray(
-  path: string,
-  items: AsyncIterable<unknown> | Iterable<unknown>,
-  what: string,
-): Promise<Written & { readonly rows: number }> {
-  return writeText(path, what, async (add) => {
-    let rows = 0;
-    for await (const item of items) await add(`${rows++ === 0 ? "[\n" : ",\n"}${portableJson(item)}`);
-    await add(rows === 0 ? "[]\n" : "\n]\n");
-    return rows;
-  });
+export function writeJsonArray(path: string, items: AsyncIterable<unknown>, what: string): Promise<WrittenRows> {
+  return writeRows(path, items, what, { before: "[\n", between: ",\n", after: "\n]\n", none: "[]\n" });
 }
 
 /** Writes JSONL without holding it: one JSON value a line. @throws RagError `store_write_failed` */
-export async function writeJsonLines(
-  path: string,
-  items: AsyncIterable<unknown> | Iterable<unknown>,
-  what: string,
-): Promise<Written & { readonly rows: number }> {
-  return writeText(path, what, async (add) => {
-    let rows = 0;
-    for await (const item of items) {
-      await add(`${portableJson(item)}\n`);
-      rows++;
-    }
-    return rows;
-  });
+export function writeJsonLines(path: string, items: AsyncIterable<unknown>, what: string): Promise<WrittenRows> {
+  return writeRows(path, items, what, { before: "", between: "\n", after: "\n", none: "" });
 }
 
-async function writeText(
-  path: string,
-  what: string,
-  work: (add: (text: string) => Promise<void>) => Promise<number>,
-): Promise<Written & { readonly rows: number }> {
+/** A finished file, and how many values it holds. */
+export interface WrittenRows extends Written {
+  readonly rows: number;
+}
+
+/** What stands around the values. */
+interface Frame {
+  readonly before: string;
+  readonly between: string;
+  readonly after: string;
+  readonly none: string;
+}
+
+async function writeRows(path: string, items: AsyncIterable<unknown>, what: string, frame: Frame): Promise<WrittenRows> {
   const file = await openText(path, what);
+  const pace = pacer();
+  let rows = 0;
   try {
-    const rows = await work(file.add);
+    for await (const item of items) {
+      await file.add((rows++ === 0 ? frame.before : frame.between) + portableJson(item));
+      const turn = pace();
+      if (turn) await turn;
+    }
+    await file.add(rows === 0 ? frame.none : frame.after);
     return { ...(await file.commit()), rows };
   } catch (error) {
     await file.abort();

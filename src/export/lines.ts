@@ -1,10 +1,12 @@
 import { createReadStream } from "node:fs";
+import { pacer } from "../runtime/pace.js";
 
 /** A file without line ends is no JSONL; it must not be read into memory whole. */
 const LONGEST_LINE = 256 << 20;
 
 /**
- * The lines of a UTF-8 file, a megabyte at a time, without their ends. An empty
+ * The lines of a UTF-8 file, a megabyte at a time, without their ends; the event
+ * loop moves meanwhile. An empty
  * last line, as every JSONL file has, is left out.
  *
  * @throws RangeError for a line above 256 MiB, TypeError for bytes that are not UTF-8
@@ -13,6 +15,7 @@ export async function* linesOf(path: string, signal?: AbortSignal): AsyncGenerat
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let rest: Buffer[] = [];
   let length = 0;
+  const pace = pacer(signal);
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
     signal?.throwIfAborted();
     let at = 0;
@@ -22,6 +25,8 @@ export async function* linesOf(path: string, signal?: AbortSignal): AsyncGenerat
       rest = [];
       length = 0;
       at = end + 1;
+      const turn = pace();
+      if (turn) await turn;
     }
     rest.push(chunk.subarray(at));
     length += chunk.length - at;

@@ -1,4 +1,5 @@
 import { byScore, type Scored } from "../core/top-k.js";
+import { pacer } from "../runtime/pace.js";
 import { blocksOf, type RowSource } from "./rows.js";
 
 /**
@@ -11,8 +12,9 @@ import { blocksOf, type RowSource } from "./rows.js";
 export async function nearestRows(source: RowSource, queries: Float32Array, k: number, signal?: AbortSignal): Promise<Scored[][]> {
   const { dim } = source;
   const best: Scored[][] = Array.from({ length: queries.length / dim }, () => []);
+  const pace = pacer(signal);
   for await (const { from, rows, data } of blocksOf(source, signal)) {
-    best.forEach((kept, q) => {
+    for (const [q, kept] of best.entries()) {
       const query = queries.subarray(q * dim, (q + 1) * dim);
       for (let r = 0; r < rows; r++) {
         let score = 0;
@@ -23,7 +25,9 @@ export async function nearestRows(source: RowSource, queries: Float32Array, k: n
         kept.sort(byScore);
         if (kept.length > k) kept.pop();
       }
-    });
+      const turn = pace();
+      if (turn) await turn;
+    }
   }
   return best;
 }

@@ -28,7 +28,10 @@ export interface HeadingSample {
  */
 export function queries(texts: readonly string[]): NotedQueries {
   if (!Array.isArray(texts) || texts.length === 0) throw noQueries(texts);
-  return querySet(texts.map((text, i) => [text, `query ${i + 1}`]), "operator");
+  return querySet(
+    texts.map((text, i) => [text, `query ${i + 1}`]),
+    "operator",
+  );
 }
 
 /**
@@ -51,7 +54,8 @@ export async function queriesFromFile(path: string): Promise<NotedQueries> {
  */
 export function queriesFromHeadings(headings: Iterable<string>, options: HeadingSample = {}): NotedQueries {
   const { count = 20, seed = 1 } = options;
-  if (!(Number.isInteger(count) && count > 0)) throw badHeadingSample("count", count, "must be a whole number from 1 up");
+  if (!(Number.isInteger(count) && count > 0))
+    throw badHeadingSample("count", count, "must be a whole number from 1 up");
   if (!Number.isInteger(seed)) throw badHeadingSample("seed", seed, "must be a whole number");
   const drawn = new Map<string, string>();
   for (const heading of headings) {
@@ -60,7 +64,10 @@ export function queriesFromHeadings(headings: Iterable<string>, options: Heading
   }
   if (drawn.size === 0) throw noHeadings();
   const sample = [...drawn].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, count);
-  return querySet(sample.map(([, text]) => [text, "heading"]), "generated");
+  return querySet(
+    sample.map(([, text]) => [text, "heading"]),
+    "generated",
+  );
 }
 
 /** @param texts and where each stands, for messages */

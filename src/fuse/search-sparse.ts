@@ -60,7 +60,8 @@ async function invert(matrix: SparseMatrix, asked: Uint32Array, pace: () => Prom
   await eachPosting(matrix, slots, pace, (slot) => {
     starts[slot + 1] = (starts[slot + 1] as number) + 1;
   });
-  for (let slot = 0; slot < terms.length; slot++) starts[slot + 1] = (starts[slot + 1] as number) + (starts[slot] as number);
+  for (let slot = 0; slot < terms.length; slot++)
+    starts[slot + 1] = (starts[slot + 1] as number) + (starts[slot] as number);
   const next = starts.slice();
   const total = starts[terms.length] as number;
   const rows = new Uint32Array(total);

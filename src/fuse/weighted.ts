@@ -10,8 +10,12 @@ import { type FusedRow, type RankedList, sumOverLists } from "./ranked.js";
  * @param weights one a list, in order, 0 or more; 1 each by default
  * @throws RagError `bad_fusion_setting`, `bad_ranked_list`
  */
-export function weightedFusion(lists: readonly RankedList[], weights: readonly number[] = lists.map(() => 1)): FusedRow[] {
-  if (weights.length !== lists.length) throw badFusionSetting("weights", weights, `must be one number a list, ${lists.length} in all`);
+export function weightedFusion(
+  lists: readonly RankedList[],
+  weights: readonly number[] = lists.map(() => 1),
+): FusedRow[] {
+  if (weights.length !== lists.length)
+    throw badFusionSetting("weights", weights, `must be one number a list, ${lists.length} in all`);
   const valid = weights.every((weight) => Number.isFinite(weight) && weight >= 0);
   if (!valid || (weights.length > 0 && !weights.some((weight) => weight > 0))) {
     throw badFusionSetting("weights", weights, "must be numbers from 0 up, at least one of them above 0");

@@ -27,7 +27,8 @@ export async function digestFile(path: string, memory: DigestMemory): Promise<Fi
     const { size, mtimeMs, ino } = await stat(path);
     const seen = [path, size, mtimeMs, ino].join("\n");
     const digest = memory.get(seen) ?? (await readThrough(path));
-    if (digest.bytes !== size) throw modelFileBad(path, `it changed from ${size} to ${digest.bytes} bytes while it was read`);
+    if (digest.bytes !== size)
+      throw modelFileBad(path, `it changed from ${size} to ${digest.bytes} bytes while it was read`);
     memory.set(seen, digest);
     return digest;
   } catch (error) {
@@ -42,7 +43,8 @@ async function readThrough(path: string): Promise<FileDigest> {
   for await (const block of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
     bytes += block.length;
     hash.update(block);
-    if (nesting && nesting(block) > DEEPEST_JSON) throw modelFileBad(path, `it nests deeper than ${DEEPEST_JSON} levels`);
+    if (nesting && nesting(block) > DEEPEST_JSON)
+      throw modelFileBad(path, `it nests deeper than ${DEEPEST_JSON} levels`);
   }
   return { bytes, sha256: hash.digest("hex") };
 }

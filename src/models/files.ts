@@ -59,7 +59,10 @@ export async function modelFiles(card: ModelCard, dtype: string, folder: string,
     break;
   }
   await need(onnx, said);
-  const externalData = (card.externalData[dtype] ?? []).map((name) => ({ name, path: posix.join(posix.dirname(onnx), name) }));
+  const externalData = (card.externalData[dtype] ?? []).map((name) => ({
+    name,
+    path: posix.join(posix.dirname(onnx), name),
+  }));
   for (const { name, path } of externalData) await need(path, posix.join(posix.dirname(said), name));
 
   const present: string[] = [];

@@ -73,7 +73,8 @@ export async function locateModels(
     if ("missing" in model) lacking.push(model);
     else located.push(model);
   }
-  if (lacking.length > 0) throw missingModelFiles(lacking.map((model) => ({ ...model, key: model.card.key, hubId: model.card.hubId })));
+  if (lacking.length > 0)
+    throw missingModelFiles(lacking.map((model) => ({ ...model, key: model.card.key, hubId: model.card.hubId })));
   return located;
 }
 
@@ -84,12 +85,20 @@ async function openFolder(
   found: ModelFiles,
   memory: DigestMemory,
 ): Promise<LocatedModel> {
-  const paths = ["config.json", "tokenizer.json", "tokenizer_config.json", ...found.optional, found.onnx, ...found.externalData.map(({ path }) => path)];
+  const paths = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    ...found.optional,
+    found.onnx,
+    ...found.externalData.map(({ path }) => path),
+  ];
   const files: { path: string; bytes: number; sha256: string }[] = [];
   for (const path of paths.sort()) files.push({ path, ...(await digestFile(join(folder, path), memory)) });
   for (const { path, bytes } of files) {
     const most = path === "tokenizer.json" ? LARGEST.tokenizer : LARGEST.config;
-    if (path.endsWith(".json") && bytes > most) throw modelFileBad(join(folder, path), `it has ${bytes} bytes, at most ${most} are read`);
+    if (path.endsWith(".json") && bytes > most)
+      throw modelFileBad(join(folder, path), `it has ${bytes} bytes, at most ${most} are read`);
   }
   const read = async (path: string) => (paths.includes(path) ? readJson(join(folder, path)) : null);
   const checked = checkModelConfigs(card, {

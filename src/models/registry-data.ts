@@ -18,13 +18,13 @@ const threeDtypes = { fp32: "onnx/model.onnx", fp16: "onnx/model_fp16.onnx", int
 const sample = {
   ...usual,
   onnx: { fp32: "onnx/model.onnx" },
-  maxTokens: 128,
+  maxTokens: 256,
   licence: "MIT",
   remark: "A small sample, trained on little text to show the method. Not a model for work.",
 };
 
 const noExport = (how: string) =>
-  `No ONNX export is known. Export it (${how}), put the files in a folder of that name, and add a row whose onnx names the file.`;
+  `No ONNX export is known. Export it (${how}), put the files in a folder named as the key, and pass a row whose onnx names the file in addModels.`;
 
 /**
  * Every model this library knows, one row each. `revision` is null where no
@@ -39,7 +39,7 @@ export const registryRows: readonly ModelCard[] = [
     dim: 128,
     matryoshka: [64, 32],
     pooling: "mean",
-    parameters: 954_112,
+    parameters: 1_478_405,
   },
   {
     ...sample,
@@ -48,7 +48,7 @@ export const registryRows: readonly ModelCard[] = [
     hubId: "rag-cells/sample-splade",
     dim: 8192,
     pooling: "splade",
-    parameters: 974_976,
+    parameters: 1_503_365,
   },
   {
     ...sample,
@@ -57,7 +57,8 @@ export const registryRows: readonly ModelCard[] = [
     hubId: "rag-cells/sample-rerank",
     dim: 1,
     pooling: "none",
-    parameters: 980_000,
+    maxTokens: 320,
+    parameters: 1_527_564,
   },
 
   {
@@ -141,7 +142,8 @@ export const registryRows: readonly ModelCard[] = [
     maxTokens: 8192,
     parameters: 136_731_648,
     licence: "MIT",
-    remark: "A community export of nomic-ai/CodeRankEmbed, whose own repository has none. CLS pooling, whatever some exports say.",
+    remark:
+      "A community export of nomic-ai/CodeRankEmbed, whose own repository has none. CLS pooling, whatever some exports say.",
   },
   {
     ...usual,
@@ -290,7 +292,8 @@ export const registryRows: readonly ModelCard[] = [
     parameters: 597_000_000,
     licence: "CC-BY-NC-4.0",
     commercialUse: false,
-    remark: "No ONNX export is known, and it reads all candidates of a query at once, which no pair model does. Use bge-reranker-v2-m3.",
+    remark:
+      "No ONNX export is known, and it reads all candidates of a query at once, which no pair model does. Use bge-reranker-v2-m3.",
   },
   {
     ...usual,
@@ -322,7 +325,11 @@ export const otherNames: Readonly<Record<string, readonly string[]>> = {
 
 /** About how many bytes a file has, by hub id and path, where that was seen: for messages, never for checks. */
 export const roughSizes: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  "Xenova/bge-m3": { "onnx/model.onnx_data": 2.27e9, "onnx/model_fp16.onnx": 1.13e9, "onnx/model_quantized.onnx": 570e6 },
+  "Xenova/bge-m3": {
+    "onnx/model.onnx_data": 2.27e9,
+    "onnx/model_fp16.onnx": 1.13e9,
+    "onnx/model_quantized.onnx": 570e6,
+  },
   "Qdrant/all-MiniLM-L6-v2-onnx": { "model.onnx": 90.4e6 },
   "Qdrant/all_miniLM_L6_v2_with_attentions": { "model.onnx": 91e6 },
   "Qdrant/Splade_PP_en_v1": { "model.onnx": 532e6 },

@@ -1,7 +1,7 @@
 import { badModelRow, unknownModel, wrongRole } from "../core/errors.js";
 import { parseModelCard } from "../schema/model-card.js";
 import type { ModelCard, ModelRole } from "../schema/model-types.js";
-import { nearNames } from "./near.js";
+import { type Named, nearNames } from "./near.js";
 import { otherNames, registryRows } from "./registry-data.js";
 
 /** Every model this library knows by itself, as rows of data. */
@@ -43,10 +43,13 @@ export function findModel(name: string, role?: ModelRole, rows: readonly ModelCa
   const found = exact.length > 0 ? exact : named;
   const fit = found.find((row) => role === undefined || row.role === role);
   if (fit) return fit;
-  const ofRole = rows.filter((row) => role === undefined || row.role === role);
-  const keys = ofRole.map((row) => row.key);
+  const known: Named[] = rows
+    .filter((row) => role === undefined || row.role === role)
+    .map((row) => ({ key: row.key, names: namesOf(row) }));
+  if (role === "sparse") known.unshift({ key: "bm25", names: ["bm25"] });
+  const keys = known.map(({ key }) => key);
   if (found[0] && role) throw wrongRole(found[0].key, found[0].role, role, keys);
-  throw unknownModel(name, nearNames(String(name), ofRole, namesOf), keys);
+  throw unknownModel(name, nearNames(String(name), known), keys);
 }
 
 function namesOf(row: ModelCard): readonly string[] {

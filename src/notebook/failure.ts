@@ -11,7 +11,8 @@ const UNCAUGHT = /^(UnhandledPromiseRejection|UncaughtException):/;
 const DIAGNOSTIC = /^(\S+ )?\d+:\d+ - /;
 
 /** Stack frames of tslab and of Node, which say nothing about the cell. */
-const INNER_FRAME = /^ +at .*(\/tslab\/dist\/|node:vm:|node:internal\/|evalmachine\.<anonymous>:\d+:\d+$)/;
+const INNER_FRAME =
+  /^ +at .*(\/tslab\/dist\/|\/commander\/lib\/|node:vm:|node:internal\/|evalmachine\.<anonymous>:\d+:\d+$)/;
 
 /**
  * The text of a cell's failure, or null where it did not fail.

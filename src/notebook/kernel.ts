@@ -39,7 +39,7 @@ export interface Execution {
 
 /** tslab refuses cells for 200 ms after one that failed. */
 const ABORT_PATIENCE_MS = 2000;
-const INTERRUPT_PATIENCE_MS = 5000;
+const INTERRUPT_PATIENCE_MS = 3000;
 const SHUTDOWN_PATIENCE_MS = 2000;
 
 /**

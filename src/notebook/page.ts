@@ -4,7 +4,7 @@ import { markdownHtml } from "./markdown.js";
 import type { Cell, CodeCell, Notebook } from "./notebook-file.js";
 import { outputHtml } from "./page-outputs.js";
 import { PAGE_STYLE } from "./page-style.js";
-import { escapeHtml } from "./terminal.js";
+import { escapeHtml, withoutHidden } from "./terminal.js";
 
 /** Nothing is loaded and nothing runs, whatever an output holds. */
 const POLICY =
@@ -17,7 +17,7 @@ const POLICY =
  */
 export function notebookPage(notebook: Notebook, fallbackTitle: string): string {
   const body = notebook.cells.map(cellHtml).join("\n");
-  return `<!doctype html>
+  return withoutHidden(`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -34,7 +34,7 @@ ${body}
 ${footer(notebook)}
 </body>
 </html>
-`;
+`);
 }
 
 function cellHtml(cell: Cell): string {

@@ -2,13 +2,13 @@
 
 const OSC = /\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?/g;
 const CSI_BUT_COLOUR = /\u001b\[[0-9;:?<=>]*[ -/]*[@-ln-~]/g;
-const OTHER_ESCAPES = /\u001b(?!\[[0-9;]*m)[ -/]*[0-~]?/g;
+const OTHER_ESCAPES = /\u001b(?!\[[0-9;]*m)(?:\[[0-9;:?]*|[ -/]*[0-~]?)/g;
 const COLOUR = /\u001b\[([0-9;]*)m/g;
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 /** These can make text read otherwise than it is written. */
 const DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
 
-/** For HTML text and quoted attributes; characters that turn the reading direction are spelled out. */
+/** For HTML text and quoted attributes. */
 export function escapeHtml(text: string): string {
   const entities: Readonly<Record<string, string>> = {
     "&": "&amp;",
@@ -17,9 +17,12 @@ export function escapeHtml(text: string): string {
     '"': "&quot;",
     "'": "&#39;",
   };
-  return text
-    .replace(/[&<>"']/g, (c) => entities[c] as string)
-    .replace(DIRECTION, (c) => `[U+${codePoint(c)}]`);
+  return text.replace(/[&<>"']/g, (c) => entities[c] as string);
+}
+
+/** HTML without characters that no reader sees but that change what is read: those of direction are spelled out. */
+export function withoutHidden(html: string): string {
+  return html.replace(CONTROLS, "").replace(DIRECTION, (c) => `[U+${c.charCodeAt(0).toString(16).toUpperCase()}]`);
 }
 
 /** HTML of terminal output: colours become classes, all other escapes vanish. */
@@ -88,8 +91,4 @@ function without(classes: readonly string[], name: string): string[] {
 
 function withoutColour(classes: readonly string[]): string[] {
   return classes.filter((c) => !/^ansi-\d$/.test(c));
-}
-
-function codePoint(c: string): string {
-  return c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
 }

@@ -25,7 +25,7 @@ export interface Tokenizer {
   /**
    * A query and a passage in the model's form for pairs, at most `maxTokens` long. The passage is cut; the query is
    * cut only where it takes more than half of the room beside the special tokens, and then never below that half, so
-   * that no passage is lost to a long query. `lost` counts both.
+   * that no passage is lost to a long query. `lost` counts both. An empty passage is none, as in transformers.
    *
    * @throws RagError `token_limit_too_small`, and `bad_tokenizer` where the tokenizer has no form for pairs
    */
@@ -74,16 +74,19 @@ function tokenizer(json: Record<string, unknown>, config: Record<string, unknown
   };
   const words = splitsAtSpaces(json) ? byWords(idsOf) : { ids: inPieces, count: (text: string) => inPieces(text).length };
 
+  const encode = (text: string, maxTokens: number): TokenizedText => {
+    const room = roomIn(maxTokens, single);
+    const ids = words.ids(wellFormed(text));
+    return assemble(single, ids.slice(0, room), [], Math.max(0, ids.length - room));
+  };
+
   return {
     padId: padIdOf(library, json, config),
     specialTokens: single.special,
-    encode(text, maxTokens) {
-      const room = roomIn(maxTokens, single);
-      const ids = words.ids(wellFormed(text));
-      return assemble(single, ids.slice(0, room), [], Math.max(0, ids.length - room));
-    },
+    encode,
     encodePair(query, passage, maxTokens) {
       if (!pair) throw badTokenizer(file, "its post-processor has no form for a pair of texts, which a cross-encoder needs");
+      if (passage === "") return encode(query, maxTokens);
       const room = roomIn(maxTokens, pair);
       const first = words.ids(wellFormed(query));
       const second = words.ids(wellFormed(passage));

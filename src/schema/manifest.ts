@@ -96,7 +96,7 @@ export type SummaryResult =
   | { readonly ok: true; readonly summary: ProcessingSummary }
   | { readonly ok: false; readonly problem: string };
 
-/** Checks JSON against {@link ProcessingSummarySchema}. For manifests of other writers see `readSummary`. */
+/** Checks JSON against {@link ProcessingSummarySchema}. For manifests of other writers see `parseAnySummary`. */
 export function parseSummary(json: unknown): SummaryResult {
   const parsed = ProcessingSummarySchema.safeParse(json);
   if (parsed.success) return { ok: true, summary: parsed.data };

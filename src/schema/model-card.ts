@@ -43,13 +43,15 @@ const ModelCardSchema = z
   })
   .superRefine((card, context) => {
     const refuse = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });
-    if (!poolings[card.role].includes(card.pooling)) refuse("pooling", `must be one of ${poolings[card.role].join(", ")} for a ${card.role} model`);
+    if (!poolings[card.role].includes(card.pooling))
+      refuse("pooling", `must be one of ${poolings[card.role].join(", ")} for a ${card.role} model`);
     if (card.matryoshka.some((dim) => dim >= card.dim)) refuse("matryoshka", `must be smaller than dim, ${card.dim}`);
     if (card.onnx === null ? card.remark === "" : Object.keys(card.onnx).length === 0) {
       refuse("onnx", "must name a file for at least one dtype, or be null and remark say how to bring one");
     }
     const known = Object.keys(card.onnx ?? {});
-    if (!Object.keys(card.externalData).every((dtype) => known.includes(dtype))) refuse("externalData", "must be of dtypes that onnx has");
+    if (!Object.keys(card.externalData).every((dtype) => known.includes(dtype)))
+      refuse("externalData", "must be of dtypes that onnx has");
   });
 
 /** A checked row, or what is wrong with it. */

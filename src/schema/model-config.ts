@@ -13,10 +13,13 @@ const TokenizerConfig = z.looseObject({ model_max_length: Count.nullish() });
 const SentenceBert = z.looseObject({ max_seq_length: Count.nullish() });
 const PoolingConfig = z.looseObject({
   word_embedding_dimension: Count.optional(),
-  pooling_mode_cls_token: z.boolean().optional(),
-  pooling_mode_mean_tokens: z.boolean().optional(),
-  pooling_mode_lasttoken: z.boolean().optional(),
+  embedding_dimension: Count.optional(),
+  pooling_mode: z.union([z.string(), z.array(z.string())]).optional(),
+  include_prompt: z.boolean().default(true),
 });
+
+/** What sentence-transformers calls our poolings. */
+const poolingModes: Readonly<Partial<Record<Pooling, string>>> = { mean: "mean", cls: "cls", last_token: "lasttoken" };
 
 /** Models that number positions from behind the padding token's id, and so take fewer tokens than they have positions. */
 const offsetPositions: readonly string[] = ["roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"];
@@ -50,7 +53,11 @@ export function checkModelConfigs(card: ModelCard, files: ModelConfigs): ModelCo
 
   const { model_type = "", max_position_embeddings, pad_token_id, vocab_size } = config.data;
   if (card.pooling === "splade" && vocab_size != null && vocab_size !== card.dim) {
-    return { ok: false, file: "config.json", problem: `its vocabulary has ${vocab_size} entries, the model's row says ${card.dim}` };
+    return {
+      ok: false,
+      file: "config.json",
+      problem: `its vocabulary has ${vocab_size} entries, the model's row says ${card.dim}`,
+    };
   }
   if (files.pooling !== null) {
     const problem = poolingProblem(card, files.pooling);
@@ -70,16 +77,24 @@ export function checkModelConfigs(card: ModelCard, files: ModelConfigs): ModelCo
 function poolingProblem(card: ModelCard, json: unknown): string | null {
   const parsed = PoolingConfig.safeParse(json);
   if (!parsed.success) return z.prettifyError(parsed.error).replaceAll("\n", "; ");
-  const { word_embedding_dimension: width } = parsed.data;
-  if (width !== undefined && width !== card.dim) return `it is for ${width} dimensions, the model's row says ${card.dim}`;
-  const modes: readonly (readonly [boolean | undefined, Pooling])[] = [
-    [parsed.data.pooling_mode_cls_token, "cls"],
-    [parsed.data.pooling_mode_mean_tokens, "mean"],
-    [parsed.data.pooling_mode_lasttoken, "last_token"],
-  ];
-  const said = modes.filter(([on]) => on === true).map(([, mode]) => mode);
-  if (said.length === 1 && said[0] === card.pooling) return null;
-  return `it says ${said.join(" and ") || "none of cls, mean and last token"}, the model's row says ${card.pooling}`;
+  const { word_embedding_dimension, embedding_dimension = word_embedding_dimension, include_prompt } = parsed.data;
+  if (embedding_dimension !== undefined && embedding_dimension !== card.dim) {
+    return `it is for ${embedding_dimension} dimensions, the model's row says ${card.dim}`;
+  }
+  if (!include_prompt && card.queryPrefix + card.documentPrefix !== "") {
+    return "it leaves the prompt's tokens out of the mean, which this library can't do";
+  }
+  const modes = modesOf(parsed.data);
+  if (modes.length === 1 && modes[0] === poolingModes[card.pooling]) return null;
+  return `it says ${modes.join(" and ") || "nothing about the pooling"}, the model's row says ${card.pooling}`;
+}
+
+/** The modes that are on, in the form sentence-transformers writes now (`pooling_mode`) or wrote before (a `pooling_mode_*` each). */
+function modesOf({ pooling_mode, ...rest }: z.infer<typeof PoolingConfig>): string[] {
+  if (pooling_mode !== undefined) return [pooling_mode].flat();
+  return Object.entries(rest)
+    .filter(([key, on]) => key.startsWith("pooling_mode_") && on === true)
+    .map(([key]) => key.slice("pooling_mode_".length).replace(/_tokens?$/, ""));
 }
 
 function bad(file: string, error: z.ZodError): ModelConfigResult {

@@ -8,6 +8,8 @@ export interface TermCounts {
   readonly documentFrequencies: Uint32Array;
   /** Text `t` owns `ends[t - 1] .. ends[t]` of the two arrays below. */
   readonly ends: readonly number[];
+  /** Terms of each text, repeated ones counted again. */
+  readonly lengths: readonly number[];
   readonly terms: Uint32Array;
   readonly counts: Float32Array;
 }
@@ -23,6 +25,7 @@ export interface TermCounter {
 export function termCounter(): TermCounter {
   const numbers = new Map<string, number>();
   const ends: number[] = [];
+  const lengths: number[] = [];
   const touched: number[] = [];
   let used = 0;
   let terms = new Uint32Array(4096);
@@ -57,11 +60,12 @@ export function termCounter(): TermCounter {
         documentFrequencies[number] = (documentFrequencies[number] as number) + 1;
       }
       ends.push(used);
+      lengths.push(words.length);
     },
     take() {
       terms = terms.slice(0, used);
       counts = counts.slice(0, used);
-      return { numbers, documentFrequencies: documentFrequencies.slice(0, numbers.size), ends, terms, counts };
+      return { numbers, documentFrequencies: documentFrequencies.slice(0, numbers.size), ends, lengths, terms, counts };
     },
   };
 }

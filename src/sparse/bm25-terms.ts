@@ -14,7 +14,8 @@ export const LONGEST_WORD = 64;
 const MEMORY = 50_000;
 
 // Scripts written without spaces. Unicode sets need the `v` flag, which the compiler's target does not know yet.
-const unspaced = "[[\\p{L}\\p{M}]&&[\\p{scx=Han}\\p{scx=Hira}\\p{scx=Kana}\\p{scx=Hang}\\p{scx=Thai}\\p{scx=Laoo}\\p{scx=Khmr}\\p{scx=Mymr}]]";
+const unspaced =
+  "[[\\p{L}\\p{M}]&&[\\p{scx=Han}\\p{scx=Hira}\\p{scx=Kana}\\p{scx=Hang}\\p{scx=Thai}\\p{scx=Laoo}\\p{scx=Khmr}\\p{scx=Mymr}]]";
 const spaced = `[[\\p{L}\\p{M}\\p{N}]--${unspaced}]`;
 const words: Readonly<Record<Bm25Language, RegExp>> = {
   english: new RegExp(`${unspaced}+|${spaced}+(?:['\u2019]${spaced}+)*`, "gv"),

@@ -15,6 +15,8 @@ export async function sortByCodePoint(words: Iterable<string>, signal?: AbortSig
     const group = groups.get(head);
     if (group) group.push(word);
     else groups.set(head, [word]);
+    const turn = pace();
+    if (turn) await turn;
   }
   const sorted: string[] = [];
   for (const head of [...groups.keys()].sort(byCodePoint)) {

@@ -1,6 +1,7 @@
 import { badBm25Setting } from "../core/errors.js";
 import { canonicalJson, sha256 } from "../core/hash.js";
 import type { SparseMatrix, SparseVector } from "../core/sparse-matrix.js";
+import { sum } from "../core/stats.js";
 import { pacer } from "../runtime/pace.js";
 import { type TermCounts, termCounter } from "./bm25-counts.js";
 import { type Bm25Language, termsOf } from "./bm25-terms.js";
@@ -44,7 +45,8 @@ export interface Bm25Builder {
 export function bm25Settings(options: Bm25Options = {}): Bm25Settings {
   const settings = { ...bm25Defaults, ...options };
   const { language, k1, b } = settings;
-  if (language !== "english" && language !== "none") throw badBm25Setting("language", language, 'must be "english" or "none"');
+  if (language !== "english" && language !== "none")
+    throw badBm25Setting("language", language, 'must be "english" or "none"');
   if (!(Number.isFinite(k1) && k1 >= 0)) throw badBm25Setting("k1", k1, "must be a number from 0 up");
   if (!(b >= 0 && b <= 1)) throw badBm25Setting("b", b, "must be a number from 0 to 1");
   return settings;
@@ -95,22 +97,23 @@ export function bm25Query(text: string, index: ReadonlyMap<string, number>, opti
 
 /** Numbers the terms anew by code point and puts weights in the place of counts, row by row, in the arrays it is given. */
 async function weigh(corpus: TermCounts, settings: Bm25Settings, signal?: AbortSignal): Promise<Bm25Index> {
-  const { numbers, documentFrequencies, ends, terms: indices, counts: values } = corpus;
+  const { numbers, documentFrequencies, ends, lengths, terms: indices, counts: values } = corpus;
   const { k1, b } = settings;
   const vocabulary = await sortByCodePoint(numbers.keys(), signal);
   const pace = pacer(signal);
-  const lengths = Float64Array.from(ends, (end, row) => sumOf(values, row === 0 ? 0 : (ends[row - 1] as number), end));
-  const filled = lengths.reduce((n, length) => (length > 0 ? n + 1 : n), 0);
-  const meanLength = lengths.reduce((total, length) => total + length, 0) / filled;
+  const filled = lengths.filter((length) => length > 0).length;
+  const meanLength = sum(lengths) / filled;
 
   const newNumber = new Uint32Array(vocabulary.length);
   const idf = new Float64Array(vocabulary.length);
-  vocabulary.forEach((word, at) => {
+  for (const [at, word] of vocabulary.entries()) {
     const number = numbers.get(word) as number;
     const df = documentFrequencies[number] as number;
     newNumber[number] = at;
     idf[at] = Math.log(1 + (filled - df + 0.5) / (df + 0.5));
-  });
+    const turn = pace();
+    if (turn) await turn;
+  }
 
   const indptr = new Float64Array(ends.length + 1);
   for (const [row, end] of ends.entries()) {
@@ -118,9 +121,11 @@ async function weigh(corpus: TermCounts, settings: Bm25Settings, signal?: AbortS
     indptr[row + 1] = end;
     const damping = k1 * (1 - b + (b * (lengths[row] as number)) / meanLength);
     // Index and count in one float64, so that sorting needs no comparison function: a Map
-    // takes fewer than 2^24 words and a string fewer than 2^29 characters, together 2^53.
+    // takes at most 2^24 words and a string has fewer than 2^29 characters, together 2^53.
     const packed = new Float64Array(end - from);
-    for (let i = from; i < end; i++) packed[i - from] = (newNumber[indices[i] as number] as number) * COUNTS + (values[i] as number);
+    for (let i = from; i < end; i++) {
+      packed[i - from] = (newNumber[indices[i] as number] as number) * COUNTS + (values[i] as number);
+    }
     packed.sort();
     packed.forEach((pair, i) => {
       const at = Math.floor(pair / COUNTS);
@@ -133,10 +138,4 @@ async function weigh(corpus: TermCounts, settings: Bm25Settings, signal?: AbortS
   }
   const space = `bm25:${sha256(canonicalJson({ vocabulary: sha256(vocabulary.join("\n")), ...settings })).slice(0, 16)}`;
   return { matrix: { indptr, indices, values, rows: ends.length, space }, vocabulary };
-}
-
-function sumOf(values: Float32Array, from: number, to: number): number {
-  let total = 0;
-  for (let i = from; i < to; i++) total += values[i] as number;
-  return total;
 }

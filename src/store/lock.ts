@@ -52,15 +52,25 @@ export async function lockSession(path: string, name: string): Promise<SessionLo
   }
 }
 
+/** How often this process holds each lock: a session may be open twice in one kernel. */
+const held = new Map<string, number>();
+
 function hold(path: string): SessionLock {
+  held.set(path, (held.get(path) ?? 0) + 1);
+  let released = false;
   const beat = setInterval(() => {
     const now = new Date();
     utimes(path, now, now).catch(() => {});
   }, BEAT_MS);
   beat.unref();
   const release = () => {
+    if (released) return;
+    released = true;
     clearInterval(beat);
     process.removeListener("exit", release);
+    const others = (held.get(path) ?? 1) - 1;
+    held.set(path, others);
+    if (others > 0) return;
     try {
       if ((JSON.parse(readFileSync(path, "utf8")) as Owner).pid === process.pid) unlinkSync(path);
     } catch {

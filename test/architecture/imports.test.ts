@@ -100,9 +100,9 @@ test("each package has its one importer", () => {
   assert.deepEqual(wrong, []);
 });
 
-test("only the session reads the environment, apart from the command line's own rooms", () => {
+test("only the session reads the environment; the inference process inherits it, the command line is handed it", () => {
   const readers = files.filter((file) => /\bprocess\.env\b/.test(readFileSync(join(src, file), "utf8")));
-  assert.deepEqual(readers.filter((file) => file !== "session.ts" && !["cli", "notebook"].includes(roomOf(file))), ["runtime/encoder.ts"].filter((f) => readers.includes(f)));
+  assert.deepEqual(readers.filter((file) => !["cli", "notebook"].includes(roomOf(file))), ["runtime/child.ts", "session.ts"]);
 });
 
 test("nothing imports the kernel: it is found in the running process", () => {

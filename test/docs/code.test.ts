@@ -36,8 +36,15 @@ async function compile(blocks: readonly (CodeBlock & { readonly page: string })[
   try {
     for (const [i, { code }] of blocks.entries()) await writeFile(join(folder, `block${i}.ts`), moduleOf(code));
     const compilerOptions = {
-      target: "es2023", lib: ["es2023"], module: "nodenext", moduleResolution: "nodenext", types: ["node"],
-      strict: true, exactOptionalPropertyTypes: true, skipLibCheck: true, noEmit: true,
+      target: "es2023",
+      lib: ["es2023"],
+      module: "nodenext",
+      moduleResolution: "nodenext",
+      types: ["node"],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: true,
+      noEmit: true,
     };
     await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
     const tsc = join(root, "node_modules/typescript/bin/tsc");
@@ -45,25 +52,32 @@ async function compile(blocks: readonly (CodeBlock & { readonly page: string })[
       () => "",
       (error: { stdout?: string; stderr?: string }) => `${error.stdout ?? ""}${error.stderr ?? ""}`,
     );
-    return output.split("\n").filter((line) => line.trim() !== "").map((line) =>
-      line.replace(/^.*block(\d+)\.ts\((\d+),\d+\)/, (_, i, at) => {
-        const block = blocks[Number(i)];
-        return `${block?.page}:${(block?.line ?? 0) + Number(at) - 2}`;
-      }),
-    );
+    return output
+      .split("\n")
+      .filter((line) => line.trim() !== "")
+      .map((line) =>
+        line.replace(/^.*block(\d+)\.ts\((\d+),\d+\)/, (_, i, at) => {
+          const block = blocks[Number(i)];
+          return `${block?.page}:${(block?.line ?? 0) + Number(at) - 2}`;
+        }),
+      );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 test("every ts block of the pages compiles against the built package", async () => {
-  const blocks = pageNames.flatMap((page) => readPage(page).blocks.map((block) => ({ ...block, page }))).filter(({ language }) => language === "ts");
+  const blocks = pageNames
+    .flatMap((page) => readPage(page).blocks.map((block) => ({ ...block, page })))
+    .filter(({ language }) => language === "ts");
   assert.ok(blocks.length >= 10, `${blocks.length} blocks were found`);
   assert.deepEqual(await compile(blocks), []);
 });
 
 test("a block that calls what is not there is named by page and line", async () => {
-  const complaints = await compile([{ page: "x.md", language: "ts", line: 7, code: "const a = 1;\nawait rag.chunkk(session, {});" }]);
+  const complaints = await compile([
+    { page: "x.md", language: "ts", line: 7, code: "const a = 1;\nawait rag.chunkk(session, {});" },
+  ]);
   assert.equal(complaints.length, 1);
   assert.match(complaints[0] as string, /^x\.md:8: error TS\d+:.*chunkk/);
 });

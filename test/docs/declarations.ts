@@ -20,7 +20,8 @@ export function publicDeclarations(): ReadonlyMap<string, Declaration> {
   const index = readFileSync(join(root, "dist/index.d.ts"), "utf8");
   const statements = [...index.matchAll(/^export (?:type )?(?:\{([^}]*)\}|\*) from "(\.\/[^"]+)\.js";$/gm)];
   const exportLines = index.split("\n").filter((line) => line.startsWith("export "));
-  if (statements.length !== exportLines.length) throw new Error(`dist/index.d.ts has ${exportLines.length} exports, ${statements.length} were understood`);
+  if (statements.length !== exportLines.length)
+    throw new Error(`dist/index.d.ts has ${exportLines.length} exports, ${statements.length} were understood`);
   for (const [, names, file] of statements) {
     const declarations = declarationsIn(join(root, dirname("dist/index.d.ts"), `${file}.d.ts`));
     const wanted = names?.split(",").map((name) => name.trim().replace(/^type /, "")) ?? [...declarations.keys()];
@@ -62,7 +63,12 @@ export function declarationsIn(path: string): Map<string, Declaration> {
 
 function declarationOf(name: string, word: string, comment: readonly string[], code: string): Declaration {
   const text = comment
-    .map((line) => line.replace(/^\/\*\* ?/, "").replace(/ ?\*\/$/, "").replace(/^ \* ?/, ""))
+    .map((line) =>
+      line
+        .replace(/^\/\*\* ?/, "")
+        .replace(/ ?\*\/$/, "")
+        .replace(/^ \* ?/, ""),
+    )
     .join("\n")
     .replace(/\{@link (\w+)[^}]*\}/g, "`$1`");
   const [summary = "", ...rest] = text.split(/(?=@throws)/);
@@ -71,7 +77,16 @@ function declarationOf(name: string, word: string, comment: readonly string[], c
     name,
     kind,
     summary: summary.trim(),
-    throws: [...new Set(rest.flatMap((part) => [...part.matchAll(/`([a-z][a-z0-9]*_[a-z0-9_]+|stopped)`/g)].map(([, errorCode]) => errorCode as string)))],
-    code: code.replace(/^export declare /, "").replace(/^export /, "").replace(/^ {4}/gm, "  "),
+    throws: [
+      ...new Set(
+        rest.flatMap((part) =>
+          [...part.matchAll(/`([a-z][a-z0-9]*_[a-z0-9_]+|stopped)`/g)].map(([, errorCode]) => errorCode as string),
+        ),
+      ),
+    ],
+    code: code
+      .replace(/^export declare /, "")
+      .replace(/^export /, "")
+      .replace(/^ {4}/gm, "  "),
   };
 }

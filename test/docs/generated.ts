@@ -1,10 +1,8 @@
 /** The parts of the pages that are made from the code: what each marker stands for. */
-import { z } from "zod";
-import { ProcessingSummarySchema } from "../../dist/schema/manifest.js";
-import { configKeys, environmentKeys, SettingsSchema } from "../../dist/schema/settings.js";
 import { type Declaration, publicDeclarations } from "./declarations.ts";
+import { manifestTable, settingsTable } from "./schema-tables.ts";
 
-const MARKED = /<!-- generated: ([^>]+?) -->\n[^]*?<!-- end -->/g;
+const MARKED = /<!-- generated: ([^>]+?) -->\n[\s\S]*?<!-- end -->/g;
 
 /** A page with its generated parts made anew. */
 export function refreshed(text: string): string {
@@ -42,82 +40,20 @@ function declarationPart(name: string): string {
   const declaration = declarations.get(name);
   if (!declaration) throw new Error(`${name} is no export`);
   const { summary, code, throws } = declaration;
-  const options = [...code.matchAll(/\b(\w+Options)\b/g)].map(([, type]) => declarations.get(type as string)).filter((type) => type !== undefined);
+  const options = [...code.matchAll(/\b(\w+Options)\b/g)]
+    .map(([, type]) => declarations.get(type as string))
+    .filter((type) => type !== undefined);
   const blocks = [code, ...options.map((type) => type.code)].join("\n\n");
   const [prose = "", ...tags] = summary.split(/\n(?=@(?:param|returns))/);
-  const lists = tags.map((tag) => `- ${tag.replace(/^@param (\w+)\s+/, "`$1`: ").replace(/^@returns\s+/, "Returns ").replace(/\n\s*/g, " ")}`);
+  const lists = tags.map(
+    (tag) =>
+      `- ${tag
+        .replace(/^@param (\w+)\s+/, "`$1`: ")
+        .replace(/^@returns\s+/, "Returns ")
+        .replace(/\n\s*/g, " ")}`,
+  );
   const errors = throws.map((errorCode) => `[\`${errorCode}\`](errors.md#${errorCode})`).join(", ");
-  return [prose.trim(), lists.join("\n"), `\`\`\`typescript\n${blocks}\n\`\`\``, errors && `Errors: ${errors}.`].filter((part) => part !== "").join("\n\n");
-}
-
-/** One row a setting. Defaults depend on the machine and are not in the schema: a test compares them with a session's. */
-function settingsTable(): string {
-  const rows = Object.entries(SettingsSchema.shape).map(([name, schema]) => {
-    const variables = Object.entries(environmentKeys).filter(([, { setting }]) => setting === name).map(([variable]) => `\`${variable}\``);
-    const keys = Object.entries(configKeys).filter(([, setting]) => setting === name).map(([key]) => `\`${key}\``);
-    return `| \`${name}\` | ${typeOf(z.toJSONSchema(schema as z.ZodType))} | ${schema.description ?? ""} | ${variables.join(", ")} | ${keys.join(", ")} |`;
-  });
-  return ["| Setting | Type | Meaning | Environment variable | Other config key |", "|---|---|---|---|---|", ...rows].join("\n");
-}
-
-/** As much of JSON Schema as zod writes for these schemas. */
-export interface JsonSchema {
-  readonly type?: string | readonly string[];
-  readonly const?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly anyOf?: readonly JsonSchema[];
-  readonly items?: JsonSchema;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
-  readonly additionalProperties?: JsonSchema | boolean;
-  readonly description?: string;
-  readonly exclusiveMinimum?: number;
-}
-
-function typeOf(schema: JsonSchema): string {
-  const code = (value: unknown) => `\`${JSON.stringify(value)}\``;
-  if (schema.const !== undefined) return code(schema.const);
-  if (schema.enum) return schema.enum.map(code).join(" or ");
-  if (schema.anyOf) return [...new Set(schema.anyOf.map(typeOf))].join(" or ");
-  if (schema.type === "array") return schema.items && Object.keys(schema.items).length > 0 ? `list of ${typeOf(schema.items)}` : "list";
-  if (schema.type === "object") {
-    const values = schema.additionalProperties;
-    return schema.properties || typeof values !== "object" || Object.keys(values).length === 0 ? "object" : `object of ${typeOf(values)}`;
-  }
-  return Array.isArray(schema.type) ? schema.type.join(" or ") : String(schema.type ?? "any");
-}
-
-/** The manifest's fields as JSON Schema. */
-export function manifestFields(): Readonly<Record<string, JsonSchema>> {
-  return (z.toJSONSchema(ProcessingSummarySchema, { unrepresentable: "any", io: "input" }) as JsonSchema).properties ?? {};
-}
-
-/** The table of the manifest's own fields (`.`), or of all fields inside one of them, by path. */
-function manifestTable(of: string): string {
-  const top = z.toJSONSchema(ProcessingSummarySchema, { unrepresentable: "any", io: "input" }) as JsonSchema;
-  const rows: string[] = [];
-  const walk = (path: string, schema: JsonSchema, deep: boolean) => {
-    const { inner, suffix } = fieldsOf(schema);
-    for (const [key, field] of Object.entries(inner.properties ?? {})) {
-      const at = path + suffix + (path + suffix === "" ? "" : ".") + key;
-      rows.push(`| \`${at}\` | ${typeOf(field)} | ${inner.required?.includes(key) ? "yes" : "no"} | ${field.description ?? ""} |`);
-      if (deep) walk(at, field, true);
-    }
-  };
-  if (of === ".") walk("", top, false);
-  else {
-    const field = top.properties?.[of];
-    if (!field) throw new Error(`the manifest has no field ${of}`);
-    walk("", field, true);
-  }
-  return ["| Field | Type | Always there | Meaning |", "|---|---|---|---|", ...rows].join("\n");
-}
-
-/** The object whose fields a schema has: itself, its elements or its values. */
-function fieldsOf(schema: JsonSchema): { inner: JsonSchema; suffix: string } {
-  const own = schema.anyOf?.find((option) => option.properties) ?? schema;
-  if (own.items?.properties) return { inner: own.items, suffix: "[]" };
-  const values = own.additionalProperties;
-  if (typeof values === "object" && values.properties) return { inner: values, suffix: ".*" };
-  return { inner: own, suffix: "" };
+  return [prose.trim(), lists.join("\n"), `\`\`\`typescript\n${blocks}\n\`\`\``, errors && `Errors: ${errors}.`]
+    .filter((part) => part !== "")
+    .join("\n\n");
 }

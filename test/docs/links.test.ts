@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { test } from "node:test";
 import { type Page, pageNames, parsePage, readPage, root } from "./pages.ts";
@@ -18,7 +18,12 @@ function problemOf(page: Page, target: string): string | null {
   if (/^(https|mailto):/.test(target)) return null;
   if (/^[a-z]+:/i.test(target)) return "is of a kind that no page needs";
   const [path = "", anchor] = decodeURI(target).split("#");
-  const name = path === "" ? page.name : relative(root, resolve(root, dirname(page.name), path)).split(sep).join("/");
+  const name =
+    path === ""
+      ? page.name
+      : relative(root, resolve(root, dirname(page.name), path))
+          .split(sep)
+          .join("/");
   if (name.startsWith("..")) return "leaves the repository";
   if (!existsSync(join(root, name))) return "does not exist";
   if (anchor === undefined) return null;
@@ -32,7 +37,8 @@ for (const page of pages.values()) {
 }
 
 test("a dead link, a dead anchor and a way out of the repository are seen", () => {
-  const text = "# One\n\n## Two words\n\n[a](missing.md) [b](#three) [c](../../x.md) [d](#two-words) ![e](docs/none.png)\n";
+  const text =
+    "# One\n\n## Two words\n\n[a](missing.md) [b](#three) [c](../../x.md) [d](#two-words) ![e](docs/none.png)\n";
   assert.equal(deadLinks(parsePage("README.md", text)).length, 4);
 });
 
@@ -44,19 +50,8 @@ test("every page can be reached from the README", () => {
       if (path.endsWith(".md") && !/^[a-z]+:/.test(path)) reached.add(join(dirname(name), path).split(sep).join("/"));
     }
   }
-  assert.deepEqual(pageNames.filter((name) => !reached.has(name)), []);
-});
-
-test("the README holds the two commands, and every npm script that a page names exists", () => {
-  const readme = pages.get("README.md") as Page;
-  const shell = readme.blocks.filter(({ language }) => language === "bash").map(({ code }) => code).join("\n");
-  assert.match(shell, /^npm ci && npm start$/m);
-  assert.match(shell, /^npm ci && npm test$/m);
-  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> };
-  const unknown = [...pages.values()].flatMap(({ name, text }) =>
-    [...text.matchAll(/\bnpm run (?:--silent )?([a-z][a-z0-9:-]*[a-z0-9])/g)]
-      .filter(([, script]) => !Object.hasOwn(scripts, script as string))
-      .map(([command]) => `${name}: ${command}`),
+  assert.deepEqual(
+    pageNames.filter((name) => !reached.has(name)),
+    [],
   );
-  assert.deepEqual(unknown, []);
 });

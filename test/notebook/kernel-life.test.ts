@@ -29,20 +29,22 @@ async function dead(pid: number, withinMs: number): Promise<boolean> {
   return false;
 }
 
-test("two kernels at once share nothing; a child of a cell gets the group's SIGINT; shutdown leaves no process", async () => {
+test("two kernels at once share nothing; a child of a cell gets the group's SIGINT; shutdown leaves no process", async (t) => {
   const [a, b] = await Promise.all([startKernel({ cwd: tmpdir() }), startKernel({ cwd: tmpdir() })]);
+  t.after(() => Promise.all([a.kill(), b.kill()]));
   assert.notEqual(a.pid, b.pid);
   await Promise.all([a.execute("const mine = 'a'"), b.execute("const mine = 'b'")]);
   const [fromA, fromB] = await Promise.all([a.execute("mine"), b.execute("mine")]);
   assert.match(text(fromA.outputs), /"a\\n"/);
   assert.match(text(fromB.outputs), /"b\\n"/);
 
-  const running = a.execute(`import { spawn } from "node:child_process";
-const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
+  await a.execute(`import { spawn } from "node:child_process";
 let childEnd = "lives";
+const child = spawn(process.execPath, ["-e", "console.log('up'); setInterval(() => {}, 1000)"]);
 child.on("exit", (code, signal) => { childEnd = String(signal); });
-await new Promise(() => {});`);
-  await sleep(800);
+await new Promise((resolve) => child.stdout.once("data", resolve));`);
+  const running = a.execute("await new Promise(() => {});");
+  await sleep(300);
   a.interrupt();
   await running;
   await sleep(200);
@@ -101,7 +103,9 @@ test("a kernel dies with its parent, even one that is killed", async () => {
     const kernel = await startKernel({ cwd: ${JSON.stringify(tmpdir())} });
     console.log(kernel.pid);
     setInterval(() => {}, 1000);`;
-  const parent = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const parent = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const [line] = (await once(parent.stdout, "data")) as [Buffer];
   const pid = Number(line.toString());
   assert.ok(alive(pid));

@@ -23,7 +23,9 @@ function assertCell(cell: Json): void {
   assert.match(String(cell.id), /^[a-zA-Z0-9-_]{1,64}$/);
   assertText(cell.source);
   assert.equal(typeof cell.metadata, "object");
-  const keys = Object.keys(cell).filter((key) => key !== "attachments").sort();
+  const keys = Object.keys(cell)
+    .filter((key) => key !== "attachments")
+    .sort();
   if (cell.cell_type !== "code") {
     assert.ok(cell.cell_type === "markdown" || cell.cell_type === "raw");
     assert.deepEqual(keys, ["cell_type", "id", "metadata", "source"]);

@@ -52,6 +52,8 @@ test("the same process may take it again, and release removes it", async () => {
   const first = await lockSession(path, "docs");
   const second = await lockSession(path, "docs");
   first.release();
+  first.release();
+  assert.ok(existsSync(path), "the second holder still has it");
   second.release();
   assert.ok(!existsSync(path));
 });

@@ -9,7 +9,12 @@
 import * as rag from "rag-cells";
 
 // the journey
-export const session = await rag.openSession({ name: "types", dense: ["sample-dense"], sparse: ["sample-splade", "bm25"], enableRerank: true });
+export const session = await rag.openSession({
+  name: "types",
+  dense: ["sample-dense"],
+  sparse: ["sample-splade", "bm25"],
+  enableRerank: true,
+});
 export const models = await rag.primeCache(session);
 export const chunks = await rag.chunk(session, { files: "corpus/**/*.md" });
 export const dense = await rag.runDense(session, chunks, { dim: 64, fusion: "concat" });

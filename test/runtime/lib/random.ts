@@ -1,13 +1,4 @@
-/** Seeded numbers in [0, 1): mulberry32. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+export { random as seeded } from "../../lib/random.ts";
 
 /** Normally distributed float32 values with mean 0 (Box and Muller 1958). */
 export function normals(next: () => number, count: number, deviation: number): Float32Array {

@@ -1,0 +1,116 @@
+import type { Block, BlockKind } from "./blocks.js";
+import { ladderOf, type Rung } from "./boundaries.js";
+import { cannotSplit } from "../core/errors.js";
+import { type Span, trimmed } from "./lines.js";
+import type { Meter, Tokens } from "./meter.js";
+
+/** How well an edge of a chunk is placed: at a block's edge, where a reader would cut, or inside a sentence or line. */
+export type Edge = 1 | 0.5 | 0;
+
+/** A block or a part of one, its indentation kept and the blank around it left out. */
+interface Piece extends Span {
+  readonly kind: BlockKind;
+  readonly opens: Edge;
+  readonly closes: Edge;
+}
+
+interface Counted extends Piece {
+  readonly tokens: Tokens;
+}
+
+/** Pieces that make one chunk, within all limits. */
+export interface Pack extends Span {
+  readonly tokens: Tokens;
+  readonly pieces: readonly Piece[];
+}
+
+/**
+ * Packs the blocks of one section into chunks. Blocks stay whole where they fit
+ * the limits, and follow each other in a chunk up to the target. A block that
+ * does not fit is taken apart at the best places that give parts that do. A
+ * heading never stands alone before a block of its section.
+ *
+ * Pieces are counted once and their sums decide; then each chunk is counted as
+ * a whole, since tokenizers join words across pieces, and gives up its last
+ * pieces where that is above a limit.
+ *
+ * @returns packs in order, and null wherever the caller may pause
+ * @throws RagError `cannot_split` where one character alone is above a limit
+ */
+export function* packBlocks(source: string, blocks: readonly Block[], meter: Meter): Generator<Pack | null> {
+  let open: Counted[] = [];
+  let sum: Tokens = [];
+
+  function* add(piece: Piece, tokens: Tokens | null, ladder: readonly Rung[]): Generator<Pack | null> {
+    yield null;
+    const counted = tokens ?? countPiece(source, piece, meter);
+    if (counted && meter.fits(counted)) {
+      const joined = open.length === 0 ? counted : counted.map((count, i) => count + (sum[i] as number));
+      const bare = open.every(({ kind }) => kind === "heading");
+      const short = piece.end - (open[0]?.start ?? piece.start) <= meter.longest;
+      const joins = short && (bare ? meter.fits(joined) : meter.withinTarget(joined));
+      if (open.length === 0 || joins || !bare) {
+        if (!joins) yield* flush();
+        sum = open.length === 0 ? counted : joined;
+        open.push({ ...piece, tokens: counted });
+        return;
+      }
+    }
+    const [rung, ...finer] = ladder;
+    if (rung) for (const part of partsOf(source, piece, rung, meter.least)) yield* part ? add(part, sameSpan(part, piece) ? counted : null, finer) : [null];
+    else if (counted && meter.fits(counted)) {
+      yield* flush();
+      yield* add(piece, counted, []);
+    } else throw cannotSplit(source.slice(piece.start, piece.end), piece.start, meter.strictest.model, meter.strictest.max);
+  }
+
+  function* flush(): Generator<Pack | null> {
+    for (let rest = open; rest.length > 0; ) {
+      let size = rest.length;
+      let pack = packOf(source, rest.slice(0, size), meter);
+      yield null;
+      while (!meter.fits(pack.tokens)) {
+        pack = packOf(source, rest.slice(0, --size), meter);
+        yield null;
+      }
+      yield pack;
+      rest = rest.slice(size);
+    }
+    open = [];
+  }
+
+  for (const { kind, start, end, items } of blocks) {
+    const span = trimmed(source, start, end);
+    if (span) yield* add({ ...span, kind, opens: 1, closes: 1 }, null, ladderOf(kind, items));
+  }
+  yield* flush();
+}
+
+function countPiece(source: string, { start, end }: Span, meter: Meter): Tokens | null {
+  return end - start > meter.longest ? null : meter.count(source.slice(start, end));
+}
+
+function packOf(source: string, pieces: readonly Counted[], meter: Meter): Pack {
+  const first = pieces[0] as Counted;
+  const { end } = pieces.at(-1) as Counted;
+  const tokens = pieces.length === 1 ? first.tokens : meter.count(source.slice(first.start, end));
+  return { start: first.start, end, tokens, pieces };
+}
+
+function* partsOf(source: string, piece: Piece, { parts, natural }: Rung, least: number): Generator<Piece | null> {
+  const cut: Edge = natural ? 0.5 : 0;
+  let from = piece.start;
+  const part = (to: number): Piece | null => {
+    const span = trimmed(source, from, to);
+    return span && { ...span, kind: piece.kind, opens: from === piece.start ? piece.opens : cut, closes: to === piece.end ? piece.closes : cut };
+  };
+  for (const at of parts(source, piece, least)) {
+    yield at === null ? null : part(at);
+    if (at !== null) from = at;
+  }
+  yield part(piece.end);
+}
+
+function sameSpan(a: Span, b: Span): boolean {
+  return a.start === b.start && a.end === b.end;
+}

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { editDistance } from "../../dist/core/edit-distance.js";
+import { RagError } from "../../dist/core/errors.js";
+import { findModel, listModels, modelRows } from "../../dist/models/registry.js";
+import { otherNames, roughSizes } from "../../dist/models/registry-data.js";
+import { parseModelCard } from "../../dist/schema/model-card.js";
+import type { ModelCard } from "../../dist/schema/model-types.js";
+
+const says =
+  (code: string, ...words: string[]) =>
+  (error: unknown) => {
+    assert.ok(error instanceof RagError, String(error));
+    assert.equal(error.code, code);
+    for (const word of words) assert.ok(error.message.includes(word), `${error.message}\ndoes not say ${word}`);
+    return true;
+  };
+const row = (changes: Partial<Record<keyof ModelCard, unknown>> = {}) => ({
+  ...findModel("bge-m3"),
+  key: "own-model",
+  hubId: "me/own-model",
+  ...changes,
+});
+
+test("every row keeps the rules of a row", () => {
+  for (const card of listModels()) {
+    const parsed = parseModelCard(card);
+    assert.ok(parsed.ok, `${card.key}: ${parsed.ok || parsed.problem}`);
+    assert.deepEqual(parsed.card, card);
+    if (card.onnx === null) assert.notEqual(card.remark, "", card.key);
+  }
+});
+
+test("no two rows answer to one key, and every table is of rows that exist", () => {
+  const keys = listModels().map(({ key }) => key.toLowerCase());
+  assert.equal(new Set(keys).size, keys.length);
+  for (const [key, names] of Object.entries(otherNames)) {
+    for (const name of names) assert.equal(findModel(name).key, key);
+  }
+  for (const [hubId, sizes] of Object.entries(roughSizes)) {
+    const cards = listModels().filter((card) => card.hubId === hubId);
+    const files = cards.flatMap(({ onnx, externalData }) => [
+      ...Object.values(onnx ?? {}),
+      ...Object.values(externalData)
+        .flat()
+        .map((name) => `onnx/${name}`),
+    ]);
+    for (const path of Object.keys(sizes)) assert.ok(files.includes(path), `${hubId} ${path}`);
+  }
+});
+
+test("the reference's models and the usual ones all have a row", () => {
+  const names = `jina-code-embeddings-1.5b bge-m3 jina-embeddings-v4 qwen3-embedding-0.6b nomic-coderank qdrant-minilm-onnx all-miniLM-l6
+    splade splade-v3 qdrant-bm25 qdrant-minilm-attention jina-reranker-v3 coderank-bi-encoder bge-reranker-v2-m3
+    bge-small-en-v1.5 splade-pp-en-v1 ms-marco-minilm-l-6-v2 jina-reranker-v1-turbo-en
+    sentence-transformers/all-MiniLM-L6-v2 BAAI/bge-m3 Qwen/Qwen3-Embedding-0.6B nomic-ai/CodeRankEmbed prithivida/Splade_PP_en_v1
+    naver/splade-cocondenser-ensembledistil jinaai/jina-reranker-v3 sample-dense sample-splade sample-rerank`;
+  for (const name of names.split(/\s+/)) assert.ok(findModel(name), name);
+});
+
+test("a name is a key, or in any case a key, a hub id or another name", () => {
+  assert.equal(findModel("BGE-M3").key, "bge-m3");
+  assert.equal(findModel("xenova/BGE-m3").key, "bge-m3");
+  assert.equal(findModel("sample-splade", "sparse").key, "sample-splade");
+  assert.equal(findModel("nomic-ai/CodeRankEmbed", "dense").key, "nomic-coderank");
+  assert.equal(findModel("jamie8johnson/CodeRankEmbed-onnx", "rerank").key, "coderank-bi-encoder");
+});
+
+test("an unknown name is answered with the near ones, of the right role", () => {
+  assert.throws(() => findModel("bge-m33"), says("unknown_model", '"bge-m33"', 'Did you mean "bge-m3"'));
+  assert.throws(() => findModel("sampel-dense", "dense"), says("unknown_model", 'Did you mean "sample-dense"?'));
+  assert.throws(() => findModel("bm52", "sparse"), says("unknown_model", 'Did you mean "bm25"'));
+  assert.throws(() => findModel("minilm", "rerank"), says("unknown_model", '"ms-marco-minilm-l-6-v2"'));
+  assert.throws(
+    () => findModel("qqqqqqqqqq", "rerank"),
+    (error: RagError) => !error.message.includes("Did you mean") && error.message.includes("sample-rerank"),
+  );
+  assert.throws(() => findModel("sample-rerank", "dense"), says("wrong_role", "rerank", "dense", "sample-dense"));
+});
+
+test("hostile names are unknown names", () => {
+  for (const name of ["__proto__", "constructor", "../../etc/passwd", "", "\u001b[31m", "x".repeat(1e6)]) {
+    assert.throws(() => findModel(name), says("unknown_model"));
+  }
+  assert.throws(() => findModel(undefined as unknown as string), says("unknown_model"));
+});
+
+test("the operator's rows are added, and take the place of known ones", () => {
+  const rows = modelRows([row(), { ...findModel("bge-m3"), maxTokens: 512 }]);
+  assert.equal(findModel("own-model", "dense", rows).hubId, "me/own-model");
+  assert.equal(findModel("bge-m3", "dense", rows).maxTokens, 512);
+  assert.equal(rows.length, listModels().length + 1);
+});
+
+test("rows that break a rule are refused by field and rule", () => {
+  const bad: [Record<string, unknown>, string][] = [
+    [row({ key: "../up" }), "key"],
+    [row({ key: "a..b" }), "key"],
+    [row({ key: "" }), "key"],
+    [row({ key: "x".repeat(97) }), "key"],
+    [row({ hubId: "no-owner" }), "hubId"],
+    [row({ hubId: "a/../b" }), "hubId"],
+    [row({ hubId: "/etc/passwd" }), "hubId"],
+    [row({ onnx: { fp32: "../model.onnx" } }), "onnx.fp32"],
+    [row({ onnx: { fp32: "/abs/model.onnx" } }), "onnx.fp32"],
+    [row({ onnx: { fp32: "a\\b.onnx" } }), "onnx.fp32"],
+    [row({ onnx: { fp64: "model.onnx" } }), "onnx"],
+    [row({ onnx: {} }), "onnx"],
+    [row({ onnx: null, remark: "", externalData: {} }), "onnx"],
+    [row({ externalData: { fp32: ["../data"] } }), "externalData.fp32.0"],
+    [row({ externalData: { fp32: ["sub/data"] } }), "externalData.fp32.0"],
+    [row({ onnx: { int8: "m.onnx" }, externalData: { fp32: ["data"] } }), "externalData"],
+    [row({ revision: "main" }), "revision"],
+    [row({ dim: 0 }), "dim"],
+    [row({ matryoshka: [1024] }), "matryoshka"],
+    [row({ pooling: "splade" }), "pooling"],
+    [row({ pooling: "max" }), "pooling"],
+    [row({ maxTokens: 2.5 }), "maxTokens"],
+    [{ ...row(), suprise: 1 }, "suprise"],
+  ];
+  for (const [value, field] of bad)
+    assert.throws(() => modelRows([value]), says("bad_model_row", field), JSON.stringify(value));
+  assert.throws(() => modelRows([null]), says("bad_model_row"));
+  assert.throws(() => modelRows([row(), row()]), says("bad_model_row", "two added rows"));
+  assert.throws(() => modelRows("bge-m3" as unknown as []), says("bad_model_row", "array"));
+});
+
+test("distances worked out by hand", () => {
+  for (const [a, b, edits] of [
+    ["", "", 0],
+    ["", "abc", 3],
+    ["kitten", "sitting", 3],
+    ["bge", "bge", 0],
+    ["ab", "ba", 2],
+  ] as const) {
+    assert.equal(editDistance(a, b), edits);
+    assert.equal(editDistance(b, a), edits);
+  }
+});

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { cp, mkdir, readdir, readFile, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { runNotebook } from "../../dist/notebook/run.js";
+import { root, scratch } from "../lib/sample.ts";
+
+/** A checkout's shape in a temporary folder, so that the notebooks' own `../out` is not touched. */
+let place = "";
+const names = (await readdir(join(root, "notebooks"))).filter((name) => name.endsWith(".ipynb"));
+const stages = names.filter((name) => name !== "journey.ipynb").sort();
+
+before(async () => {
+  place = await scratch("notebooks");
+  await cp(join(root, "notebooks"), join(place, "notebooks"), { recursive: true, filter: (source) => !source.includes(".ipynb_checkpoints") });
+  await symlink(join(root, "node_modules"), join(place, "node_modules"));
+  await mkdir(join(place, "executed"));
+});
+
+async function run(name: string) {
+  return runNotebook(join(place, "notebooks", name), { out: join(place, "executed", name) });
+}
+
+/** All that a cell sent, as text. */
+function sent(cell: { readonly outputs: readonly unknown[] }): string {
+  return JSON.stringify(cell.outputs);
+}
+
+test("notebooks are committed without outputs, with at most 8 code cells", async () => {
+  assert.deepEqual(names, ["10-prime.ipynb", "20-chunk.ipynb", "30-dense.ipynb", "40-sparse.ipynb", "50-fuse.ipynb", "60-rerank.ipynb", "70-export.ipynb", "journey.ipynb"]);
+  for (const name of names) {
+    const { cells } = JSON.parse(await readFile(join(root, "notebooks", name), "utf8"));
+    const code = cells.filter((cell: { cell_type: string }) => cell.cell_type === "code");
+    assert.ok(code.length <= 8, `${name}: ${code.length}`);
+    for (const cell of code) assert.deepEqual([cell.outputs, cell.execution_count], [[], null], name);
+  }
+});
+
+test("the journey runs in the real kernel, every stage shows its card", async () => {
+  const { cells, failure } = await run("journey.ipynb");
+  assert.equal(failure, null);
+  for (const cell of cells.slice(0, -1)) assert.match(sent(cell), /<svg/, cell.firstLine);
+});
+
+test("run again, every stage is reused", async () => {
+  const { cells, failure, seconds } = await run("journey.ipynb");
+  assert.equal(failure, null);
+  for (const cell of cells.slice(0, -1)) assert.match(sent(cell), /reused/, cell.firstLine);
+  assert.ok(seconds < 30);
+});
+
+for (const name of stages) {
+  test(`${name} runs in the real kernel`, async () => {
+    const { cells, failure } = await run(name);
+    assert.equal(failure, null);
+    assert.ok(cells.every((cell) => cell.outputs.length > 0), "every cell shows something");
+    assert.match(cells.map(sent).join(), /<svg/);
+  });
+}
