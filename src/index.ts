@@ -2,13 +2,14 @@
  * rag-cells: a folder of documents becomes a searchable, verified collection, one
  * notebook cell a stage. This is the only door: every verb and every public type.
  */
+export type { HistoryRow, HistoryTable } from "./charts/tables.js";
 export { type ChunkOptions, chunk } from "./chunk/run.js";
 export { RagError } from "./core/errors.js";
 export type { Matrix } from "./core/matrix.js";
 export type { SparseMatrix, SparseVector } from "./core/sparse-matrix.js";
 export { type DenseOptions, runDense } from "./dense/run.js";
 export { type ExportOptions, exportCollection } from "./export/run.js";
-export { type HeadingSample, type NotedQueries, queries, queriesFromFile, queriesFromHeadings } from "./fuse/queries.js";
+export { type HeadingSample, queries, queriesFromFile, queriesFromHeadings } from "./fuse/queries.js";
 export { type FuseOptions, fuse } from "./fuse/run.js";
 export { history, latest, readChunks, readSparse, readVectors, show } from "./look.js";
 export { type PrimeOptions, primeCache } from "./models/prime.js";

@@ -1,5 +1,5 @@
 import type { QuerySet, Skipped } from "../schema/types.js";
-import { plainTable } from "./card-parts.js";
+import { notesOf, plainTable } from "./card-parts.js";
 import type { Card } from "./card-types.js";
 import { count, counted } from "./format.js";
 import { clip } from "./text.js";
@@ -48,7 +48,7 @@ export function queriesCard(set: QuerySet): Card {
         { where: "the set's queries", most: 12 },
       ),
     ],
-    notes: [],
+    notes: notesOf(set.notes),
     charts: [],
   };
 }

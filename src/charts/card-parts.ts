@@ -1,4 +1,4 @@
-import type { AnyRun, Note, Query, QuerySet } from "../schema/types.js";
+import type { AnyRun, ModelUse, Note, Query, QuerySet } from "../schema/types.js";
 import type { Badge, Card, CardNote, DetailTable, Figure, RowGroup } from "./card-types.js";
 import { count, counted, duration, memory, moment, percent } from "./format.js";
 import { howMeasured, summarize } from "./measured.js";
@@ -7,6 +7,8 @@ import { clip, clipFront } from "./text.js";
 
 /** Notes on a card; a run has a handful of kinds. */
 const MOST_NOTES = 8;
+/** Hub ids of the models that ship to show the method. */
+const SAMPLE = "rag-cells/sample-";
 /** Queries whose results a card lists. */
 export const MOST_QUERIES = 6;
 /** Rows of a plain detail table. */
@@ -37,17 +39,27 @@ function badgesOf(run: AnyRun): Badge[] {
   if (run.reused) badges.push({ text: "reused", tone: "good" });
   if (run.resumedBatches > 0)
     badges.push({ text: `resumed ${counted(run.resumedBatches, "batch", "batches")}`, tone: "good" });
-  if (run.notes.some((note) => note.code === "sample_model")) badges.push({ text: "sample model", tone: "warn" });
+  if (modelsOf(run).some((model) => model.hubId.startsWith(SAMPLE)))
+    badges.push({ text: "sample model", tone: "warn" });
   return badges;
 }
 
-function notesOf(notes: readonly Note[]): CardNote[] {
+function modelsOf(run: AnyRun): ModelUse[] {
+  if (run.kind === "prime") return run.models.map((primed) => primed.model);
+  if (run.kind === "dense" || run.kind === "sparse") return run.vectors.flatMap((vectors) => vectors.model ?? []);
+  return run.kind === "rerank" ? [run.model] : [];
+}
+
+/** The notes of a value, as a card lists them. */
+export function notesOf(notes: readonly Note[]): CardNote[] {
   const shown: CardNote[] = notes.slice(0, MOST_NOTES).map((note) => ({
     text: `${clip(note.message, 400)} (${clip(note.code, 40)}${note.count === undefined ? "" : `, ${count(note.count)}`})`,
     tone: "warn",
   }));
   const rest = notes.length - shown.length;
-  return rest > 0 ? [...shown, { text: `and ${counted(rest, "more note")} in run.notes`, tone: "plain" }] : shown;
+  return rest > 0
+    ? [...shown, { text: `and ${counted(rest, "more note")} in the value's notes`, tone: "plain" }]
+    : shown;
 }
 
 function timeFigures(run: AnyRun): Figure[] {
@@ -75,12 +87,12 @@ export function batchFigures(run: AnyRun): Figure[] {
       {
         label: "Throughput",
         value: `${count(Math.round(summary.tokensPerSecond))} tokens/s`,
-        how: `${count(summary.tokens)} tokens of text in ${duration(summary.busySeconds)} with a batch running`,
+        how: `${count(summary.tokens)} tokens of text in ${duration(summary.busySeconds)} inside the model`,
       },
       {
         label: "Latency of a batch",
         value: duration(summary.median),
-        how: `median of ${counted(summary.batches, "batch", "batches")}; 95th percentile ${duration(summary.p95)}, slowest ${duration(summary.slowest)}`,
+        how: `inside the model: median of ${counted(summary.batches, "batch", "batches")}; 95th percentile ${duration(summary.p95)}, slowest ${duration(summary.slowest)}`,
       },
       { label: "Padding", value: percent(summary.padding), how: "of the computed tokens" },
     );

@@ -37,7 +37,7 @@ export function htmlOf(card: Card, charts: readonly DrawnChart[]): string {
     `<div style="display:flex;flex-wrap:wrap;gap:12px 24px;align-items:flex-start">`,
     figuresHtml(card),
     charts.length > 0
-      ? `<div style="flex:999 1 564px;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(272px,100%),1fr));gap:14px 20px;align-items:start">${charts.map(chartHtml).join("")}</div>`
+      ? `<div style="flex:3 1 564px;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(272px,100%),1fr));gap:14px 20px;align-items:start">${charts.map(chartHtml).join("")}</div>`
       : "",
     `</div>`,
     ...card.tables.map(tableHtml),
@@ -86,9 +86,9 @@ function figureRow({ label, value, how }: Figure): string {
 
 /**
  * The picture is an image with its SVG inside the address, not an `<svg>` element:
- * JupyterLab strips that from a notebook it has not signed itself (so does GitHub)
- * and leaves the labels behind as a heap of words, while an image stays, and is
- * described where even it can't.
+ * JupyterLab strips that from a notebook it has not signed itself, as every
+ * notebook is that ran elsewhere, and leaves the labels behind as a heap of words.
+ * An image stays, and is described where even that can't.
  */
 function chartHtml({ chart, svg, problem }: DrawnChart): string {
   const { title, caption, alt, spec } = chart;

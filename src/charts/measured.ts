@@ -5,13 +5,13 @@ import type { BatchRecord, MemorySeries } from "../schema/types.js";
 export interface BatchSummary {
   readonly batches: number;
   readonly tokens: number;
-  /** Seconds in which at least one batch was running; batches on two devices at once count once. */
+  /** Seconds in which at least one batch was inside its model; batches on two devices at once count once. */
   readonly busySeconds: number;
   /** Tokens of texts, without padding, per busy second. */
   readonly tokensPerSecond: number;
   /** Share of the computed tokens that was padding, 0..1. */
   readonly padding: number;
-  /** Seconds of a batch. */
+  /** Seconds of a batch inside its model. */
   readonly median: number;
   readonly p95: number;
   readonly slowest: number;

@@ -20,7 +20,7 @@ interface Metrics {
  *
  * vega is loaded by a native `import()`, since its graph awaits at top level and
  * a kernel that loads everything through `require` could not have it otherwise.
- * The first call takes about 300 ms, later ones about 20.
+ * The first call takes about 250 ms, later ones 10 to 30.
  */
 export async function renderChart(chart: Chart): Promise<string> {
   const [vega, { compile }] = await Promise.all([import("vega"), import("vega-lite")]);

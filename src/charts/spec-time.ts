@@ -86,7 +86,7 @@ export function latencyChart(batches: readonly BatchRecord[]): Chart | null {
   const left = max(thinned.map(({ per }) => per));
   return {
     title: "Latency by batch",
-    caption: `from sending a batch to having its result, in the order of the plan${left > 1 ? `; each point is the slowest of ${count(left)} batches` : ""}`,
+    caption: `seconds inside the model, in the order of the plan${left > 1 ? `; each point is the slowest of ${count(left)} batches` : ""}`,
     alt: `Latency of ${counted(summary.batches, "batch", "batches")}: median ${duration(summary.median)}, 95th percentile ${duration(summary.p95)}, slowest ${duration(summary.slowest)}.`,
     spec: chartOf(values, [
       {

@@ -132,12 +132,7 @@ function rerankCharts(run: RerankRun): (Chart | null)[] {
 }
 
 function sizesByRole(files: readonly Artefact[]) {
-  const sizes = new Map<string, { size: number; files: number }>();
-  for (const { role, bytes: size } of files) {
-    const entry = sizes.get(role) ?? { size: 0, files: 0 };
-    sizes.set(role, { size: entry.size + size, files: entry.files + 1 });
-  }
-  return [...sizes]
-    .map(([name, { size }]) => ({ name, value: size, words: bytes(size) }))
-    .sort((a, b) => b.value - a.value);
+  const sizes = new Map<string, number>();
+  for (const { role, bytes: size } of files) sizes.set(role, (sizes.get(role) ?? 0) + size);
+  return [...sizes].sort((a, b) => b[1] - a[1]).map(([name, size]) => ({ name, value: size, words: bytes(size) }));
 }

@@ -1,5 +1,5 @@
 import type { BlockKind } from "./blocks.js";
-import { eachLine, isBlankLine, type Span } from "./lines.js";
+import { eachLine, isBlankSpan, type Span } from "./lines.js";
 
 /** Offsets inside a span at which its parts begin, ascending, and null wherever the caller may pause. Parts hold at least `least` characters where the parts are words or less. */
 type Parts = (source: string, span: Span, least: number) => Iterable<number | null>;
@@ -19,7 +19,7 @@ function* afterBlankLines(source: string, { start, end }: Span): Iterable<number
   let count = 0;
   for (const line of eachLine(source, start, end)) {
     if (++count % STEP === 0) yield null;
-    const isBlank = isBlankLine(source, line);
+    const isBlank = isBlankSpan(source, line);
     if (blank && !isBlank) yield line.start;
     blank = isBlank;
   }

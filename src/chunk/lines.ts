@@ -57,7 +57,7 @@ export function trimmed(source: string, start: number, end: number): Span | null
 }
 
 /** Whether a stretch holds blank characters only. */
-export function isBlankLine(source: string, { start, end }: Span): boolean {
+export function isBlankSpan(source: string, { start, end }: Span): boolean {
   let at = start;
   while (at < end && isBlank(source.charCodeAt(at))) at++;
   return at === end;

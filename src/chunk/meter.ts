@@ -52,7 +52,7 @@ const DEFAULT_WORD = 20_000;
 const LEAST_ROOM = 8;
 
 /** Characters a token may have on average before a text counts as too long without being counted. Text has 3 to 5. */
-const CHARACTERS_PER_TOKEN = 16;
+export const CHARACTERS_PER_TOKEN = 16;
 
 /** About 8 ms of a tokenizer's time. */
 const LONGEST_COUNTED = 32_768;
@@ -60,7 +60,7 @@ const LONGEST_COUNTED = 32_768;
 /** The limit that decides `Chunk.tokens`: the smallest, and of equal ones the first. */
 export function strictestLimit(limits: readonly TokenLimit[]): TokenLimit {
   const [first, ...rest] = limits;
-  if (!first) throw badChunkOption("limits", [], "name at least one model whose length limit chunks must keep");
+  if (!first) throw badChunkOption("limits", [], "a list of at least one model's length limit");
   return rest.reduce((least, limit) => (limit.max < least.max ? limit : least), first);
 }
 

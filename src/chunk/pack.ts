@@ -37,53 +37,66 @@ export interface Pack extends Span {
  * @returns packs in order, and null wherever the caller may pause
  * @throws RagError `cannot_split` where one character alone is above a limit
  */
-export function* packBlocks(source: string, blocks: readonly Block[], meter: Meter): Generator<Pack | null> {
-  let open: Counted[] = [];
-  let sum: Tokens = [];
+export function* packBlocks(document: string, source: string, blocks: readonly Block[], meter: Meter): Generator<Pack | null> {
+  let open: readonly Counted[] = [];
 
   function* add(piece: Piece, tokens: Tokens | null, ladder: readonly Rung[]): Generator<Pack | null> {
     yield null;
     const counted = tokens ?? countPiece(source, piece, meter);
-    if (counted && meter.fits(counted)) {
-      const joined = open.length === 0 ? counted : counted.map((count, i) => count + (sum[i] as number));
-      const bare = open.every(({ kind }) => kind === "heading");
-      const short = piece.end - (open[0]?.start ?? piece.start) <= meter.longest;
-      const joins = short && (bare ? meter.fits(joined) : meter.withinTarget(joined));
-      if (open.length === 0 || joins || !bare) {
-        if (!joins) yield* flush();
-        sum = open.length === 0 ? counted : joined;
-        open.push({ ...piece, tokens: counted });
-        return;
-      }
+    const fits = counted !== null && meter.fits(counted);
+    const headings = isHeadingFor(piece, open, meter);
+    if (fits && (open.length === 0 || joins(piece, counted, open, headings, meter))) {
+      open = [...open, { ...piece, tokens: counted }];
+      return;
     }
     const [rung, ...finer] = ladder;
-    if (rung) for (const part of partsOf(source, piece, rung, meter.least)) yield* part ? add(part, sameSpan(part, piece) ? counted : null, finer) : [null];
-    else if (counted && meter.fits(counted)) {
-      yield* flush();
-      yield* add(piece, counted, []);
-    } else throw cannotSplit(source.slice(piece.start, piece.end), piece.start, meter.strictest.model, meter.strictest.max);
+    if (open.length > 0 && (!headings || !rung) && (fits || !rung)) {
+      yield* emit();
+      yield* add(piece, counted, ladder);
+    } else if (rung) {
+      for (const part of partsOf(source, piece, rung, meter.least)) {
+        if (part) yield* add(part, sameSpan(part, piece) ? counted : null, finer);
+        else yield null;
+      }
+    } else throw cannotSplit(document, piece.start, source.slice(piece.start, piece.end), meter.strictest.model, meter.strictest.max);
   }
 
-  function* flush(): Generator<Pack | null> {
-    for (let rest = open; rest.length > 0; ) {
-      let size = rest.length;
-      let pack = packOf(source, rest.slice(0, size), meter);
+  /** Makes a pack of the open pieces, or of as many as stay within the limits together. */
+  function* emit(): Generator<Pack | null> {
+    for (let size = open.length; size > 0; size--) {
+      const pack = packOf(source, open.slice(0, size), meter);
       yield null;
-      while (!meter.fits(pack.tokens)) {
-        pack = packOf(source, rest.slice(0, --size), meter);
-        yield null;
-      }
+      if (!meter.fits(pack.tokens)) continue;
       yield pack;
-      rest = rest.slice(size);
+      open = open.slice(size);
+      return;
     }
-    open = [];
   }
 
   for (const { kind, start, end, items } of blocks) {
     const span = trimmed(source, start, end);
     if (span) yield* add({ ...span, kind, opens: 1, closes: 1 }, null, ladderOf(kind, items));
   }
-  yield* flush();
+  while (open.length > 0) yield* emit();
+}
+
+/** Whether the open pieces are but headings, short and near, that the piece belongs under. */
+function isHeadingFor({ start }: Piece, open: readonly Counted[], meter: Meter): boolean {
+  const [first] = open;
+  if (!first || !open.every(({ kind }) => kind === "heading")) return false;
+  return 2 * (start - first.start) <= meter.longest && meter.withinTarget(sumOf(open).map((count) => 2 * count));
+}
+
+/** Whether a piece may follow the open ones: up to the target, or up to the limits under a bare heading. */
+function joins(piece: Piece, tokens: Tokens, open: readonly Counted[], underHeading: boolean, meter: Meter): boolean {
+  if (piece.end - (open[0] as Counted).start > meter.longest) return false;
+  const sum = sumOf(open).map((count, i) => count + (tokens[i] as number));
+  return underHeading ? meter.fits(sum) : meter.withinTarget(sum);
+}
+
+function sumOf(pieces: readonly Counted[]): number[] {
+  const [first, ...rest] = pieces;
+  return rest.reduce((sum, { tokens }) => sum.map((count, i) => count + (tokens[i] as number)), [...((first as Counted).tokens)]);
 }
 
 function countPiece(source: string, { start, end }: Span, meter: Meter): Tokens | null {

@@ -1,5 +1,5 @@
 import type { Block } from "./blocks.js";
-import { eachLine, isBlankLine } from "./lines.js";
+import { eachLine, isBlankSpan } from "./lines.js";
 
 /** Characters between two chances to pause. */
 const STEP = 65_536;
@@ -14,7 +14,7 @@ export function* textBlocks(source: string): Generator<Block | null> {
   let last = 0;
   let paused = 0;
   for (const line of eachLine(source)) {
-    if (!isBlankLine(source, line)) {
+    if (!isBlankSpan(source, line)) {
       if (start === -1) start = line.start;
       last = line.end;
     } else if (start !== -1) {

@@ -573,3 +573,127 @@ export function manifestNewer(problem: string): RagError {
 export function manifestUnreadable(problem: string): RagError {
   return new RagError("manifest_unreadable", `This is no manifest that can be read: ${problem}. Pass the parsed processing_summary.json of an export.`);
 }
+
+// chunk
+
+/** A pattern for documents that can't be used. */
+export function badPattern(pattern: unknown, problem: string, instead?: string): RagError {
+  const way = instead === undefined ? 'Name files by their path, or by a pattern such as "corpus/**/*.md".' : `To read what is in it, write ${quote(instead)}.`;
+  return new RagError("bad_pattern", `${quote(pattern)} ${problem}. ${way}`);
+}
+
+/** A pattern whose folder does not exist. */
+export function folderMissing(pattern: string, folder: string, above: string, held: readonly string[]): RagError {
+  return new RagError(
+    "folder_missing",
+    `The folder of ${quote(pattern)} does not exist: ${quote(folder)}. The nearest one that does, ${quote(above)}, ${holding(held)}. Relative patterns start in the notebook's folder.`,
+  );
+}
+
+/** Patterns that match nothing. */
+export function noDocuments(patterns: readonly string[], folder: string, held: readonly string[]): RagError {
+  return new RagError(
+    "no_documents",
+    `No file matches ${quoteList(patterns)}. Looked in ${quote(folder)}, which ${holding(held)}. "**" means any folders, "*" any name; hidden files are not matched.`,
+  );
+}
+
+/** Files of a format that is not read. */
+export function unsupportedDocuments(documents: readonly string[], supported: readonly string[]): RagError {
+  const many = documents.length === 1 ? "1 matched file is" : `${documents.length} matched files are`;
+  return new RagError(
+    "unsupported_documents",
+    `${many} of a format that this version does not read: ${quoteList(documents)}. It reads ${supported.join(", ")}. Narrow the pattern, such as "corpus/**/*.{md,txt}", or exclude them with a pattern that begins with "!".`,
+  );
+}
+
+/** Links that leave the corpus. */
+export function documentsOutside(documents: readonly string[], folder: string): RagError {
+  return new RagError(
+    "documents_outside",
+    `Links lead out of the corpus root ${quote(folder)}: ${quoteList(documents)}. Only files below it are read. Put the files themselves there, or exclude the links with a pattern that begins with "!".`,
+  );
+}
+
+/** A document that can't be read at all. */
+export function documentUnreadable(document: string, path: string, cause: unknown): RagError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new RagError("document_unreadable", `Document ${quote(document)} can't be read from ${quote(path)}: ${quote(why)}. Make it readable, or exclude it.`, { cause });
+}
+
+/** A document above the size limit. */
+export function documentTooLarge(document: string, bytes: number, limit: number): RagError {
+  return new RagError("document_too_large", `Document ${quote(document)} has ${bytes} bytes, and one document may have ${limit}. Divide it into several files, or exclude it.`);
+}
+
+/** A document that is no UTF-8. */
+export function notUtf8(document: string, offset: number, byte: number, firstBytes: string): RagError {
+  const hex = byte.toString(16).padStart(2, "0");
+  const utf16 = firstBytes === "fffe" ? "UTF-16LE" : firstBytes === "feff" ? "UTF-16BE" : null;
+  const from = utf16 ?? "WINDOWS-1252";
+  const guess = utf16 === null ? "If it is text in another encoding, convert it" : `It begins like ${utf16}: convert it`;
+  return new RagError(
+    "not_utf8",
+    `Document ${quote(document)} is no UTF-8: byte 0x${hex} at byte offset ${offset} can't stand there. ${guess}, such as with iconv -f ${from} -t UTF-8, or exclude it.`,
+  );
+}
+
+/** A document with a NUL character. */
+export function binaryDocument(document: string, offset: number): RagError {
+  return new RagError(
+    "binary_document",
+    `Document ${quote(document)} holds a NUL character at offset ${offset}, which no text has: is it binary, or UTF-16? Convert it to UTF-8 text, or exclude it.`,
+  );
+}
+
+/** A run of characters that no tokenizer can take. */
+export function wordTooLong(document: string, offset: number, length: number, limit: number, beginning: string): RagError {
+  return new RagError(
+    "word_too_long",
+    `Document ${quote(document)} holds a word of ${length} characters at offset ${offset}, beginning ${quote(beginning)}; a word may have ${limit}. Is it embedded data, such as base64? Take it out, exclude the document, or raise maxWordLength (at most 1000000).`,
+  );
+}
+
+/** A length limit that no chunk could keep. */
+export function badTokenLimit(model: string, max: unknown, needed: number): RagError {
+  return new RagError("bad_token_limit", `Model ${quote(model)} has a length limit of ${quote(max)} tokens; chunks need a whole number, at least ${needed} with its special tokens. Correct maxTokens in the model's row.`);
+}
+
+/** A tokenizer that does not count. */
+export function badTokenCount(model: string, count: unknown): RagError {
+  return new RagError("bad_token_count", `The tokenizer of model ${quote(model)} counted ${quote(String(count))} tokens. A count is a whole number from 0: its files may be damaged. Prime the cache again.`);
+}
+
+/** An option of the chunk stage that can't be used. */
+export function badChunkOption(name: string, value: unknown, rule: string): RagError {
+  return new RagError("bad_chunk_option", `Chunk option ${quote(name)} = ${quote(value)}: it must be ${rule}.`);
+}
+
+/** One character alone is above a limit. */
+export function cannotSplit(document: string, offset: number, text: string, model: string, max: number): RagError {
+  return new RagError(
+    "cannot_split",
+    `Document ${quote(document)}: the character ${quote(text)} at offset ${offset} alone has more tokens than a model allows (the strictest is ${quote(model)} with ${max}). Chunk for models with a larger limit.`,
+  );
+}
+
+/** Chunks that do not hold their document: a fault of the library. */
+export function chunksDisagree(document: string, offset: number, problem: string): RagError {
+  return new RagError("chunks_disagree", `Chunks of ${quote(document)} do not hold the document: ${problem}, at offset ${offset}. This is a fault of rag-cells, and nothing was stored. Please report it with the document; exclude it meanwhile.`);
+}
+
+/** What a folder holds, in words; names of folders end in a slash. */
+function holding(names: readonly string[]): string {
+  if (names.length === 0) return "is empty";
+  const folders = names.filter((name) => name.endsWith("/")).length;
+  const files = names.length - folders;
+  const parts = [files > 0 ? `${files} ${files === 1 ? "file" : "files"}` : "", folders > 0 ? `${folders} ${folders === 1 ? "folder" : "folders"}` : ""];
+  return `holds ${parts.filter((part) => part !== "").join(" and ")} (${quoteList(names, 5)})`;
+}
+
+// chunk, the verb
+
+/** A document that changed between being hashed and being cut. */
+export function documentChanged(document: string): RagError {
+  return new RagError("document_changed", `Document ${quote(document)} changed while it was being chunked. Run the cell again.`);
+}

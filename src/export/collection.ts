@@ -1,20 +1,21 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { badCollectionName, storeWriteFailed } from "../core/errors.js";
-import type { ManifestArtefact } from "../schema/manifest.js";
+import type { ManifestArtefact, ProcessingSummary } from "../schema/manifest.js";
 import type { Chunk, ChunkRun, DenseRun, RerankRun, SparseRun } from "../schema/types.js";
-import { removeLeftovers, writeAtomic, type Written } from "../store/atomic.js";
-import { openChunkReader } from "../store/chunks.js";
+import { removeLeftovers, type Written, writeAtomic } from "../store/atomic.js";
+import { type ChunkReader, openChunkReader } from "../store/chunks.js";
 import { writeDenseRows } from "./dense-rows.js";
 import { writeFlatIndex } from "./faiss.js";
 import { writeJsonArray, writeJsonLines } from "./json.js";
 import { MANIFEST_FILE } from "./names.js";
 import { metadataOf } from "./payload.js";
-import { planFiles } from "./plan.js";
+import { type FilePlan, planFiles } from "./plan.js";
 import { collectionBody, pointsOf } from "./qdrant.js";
 import { rankingsOf } from "./rankings.js";
+import { type RowCounter, rowCounter } from "./row-counter.js";
+import { type OpenSources, openSources } from "./sources.js";
 import { sparseLines } from "./sparse-lines.js";
-import { openSources } from "./sources.js";
 import { statsOf } from "./stats.js";
 import { vocabularyOf } from "./vocabulary.js";
 
@@ -34,103 +35,151 @@ export interface WriteOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** What the parts of {@link writeCollection} share. */
+interface Work {
+  readonly folder: string;
+  readonly plan: FilePlan;
+  readonly source: CollectionSource;
+  readonly reader: ChunkReader;
+  readonly vectors: OpenSources;
+  readonly counter: RowCounter;
+  readonly signal: AbortSignal | undefined;
+  /** Notes a written file for the manifest. */
+  put(path: string, role: ManifestArtefact["role"], written: Written, about?: Partial<ManifestArtefact>): void;
+}
+
 /**
  * Writes every file of a collection but the manifest, in the order dense arrays,
  * metadata, sparse vectors, points, rerank manifest; each aside, synced and
  * renamed. A manifest of an earlier export is removed first: a folder with a
- * manifest is a finished export. Memory does not grow with the corpus.
+ * manifest is a finished export. Memory does not grow with the vectors.
  *
  * @returns the files as the manifest lists them
  * @throws RagError `bad_collection_name`, `store_write_failed`, `array_damaged`, `rows_differ`,
  *   `non_finite`, `duplicate_point`; the signal's reason when it aborts
  */
-export async function writeCollection(folder: string, source: CollectionSource, options: WriteOptions = {}): Promise<ManifestArtefact[]> {
-  const { collection, chunks: corpus, dense, sparse, rerank } = source;
-  const { signal, onProgress } = options;
+export async function writeCollection(
+  folder: string,
+  source: CollectionSource,
+  options: WriteOptions = {},
+): Promise<ManifestArtefact[]> {
+  const { collection, chunks, dense, sparse } = source;
   checkCollectionName(collection);
-  const files = planFiles(collection, dense, sparse);
   await rm(join(folder, MANIFEST_FILE), { force: true }).catch((cause) => {
     throw storeWriteFailed(folder, "the collection", cause);
   });
-  await removeLeftovers(folder).catch(() => 0);
+  await removeLeftovers(folder).catch(() => 0); // A new folder has none.
 
+  const plan = planFiles(collection, dense, sparse);
+  // One pass over the rows for each array, the index, metadata, texts, each engine's lines, and the points.
+  const passes = plan.dense.length + (plan.index ? 1 : 0) + 2 + plan.sparse.length + 1;
   const artefacts: ManifestArtefact[] = [];
-  const put = (path: string, role: ManifestArtefact["role"], written: Written, about: Partial<ManifestArtefact> = {}) => {
-    artefacts.push({ path, role, bytes: written.bytes, sha256: written.sha256, ...about });
-  };
-  const json = (path: string, value: unknown, what: string) => writeAtomic(join(folder, path), `${JSON.stringify(value, null, 1)}\n`, what);
-
-  const { count } = corpus;
-  // Dense arrays and the index, metadata, texts and points, each engine's lines: one pass over the rows each.
-  const total = count * (files.dense.length + (files.index ? 1 : 0) + 3 + files.sparse.length);
-  let done = 0;
-  const counted = async function* <T>(items: AsyncIterable<T>): AsyncGenerator<T> {
-    for await (const item of items) {
-      yield item;
-      if (++done % 1024 === 0) onProgress?.(done, total);
-    }
-  };
-
-  const reader = await openChunkReader(corpus);
-  const sources = await openSources(files, dense, sparse).catch(async (error) => {
-    await reader.close();
-    throw error;
-  });
-  const chunks = async function* (): AsyncGenerator<Chunk> {
-    let seen = 0;
-    for await (const chunk of reader.range()) {
-      if (seen++ % 1024 === 0) signal?.throwIfAborted();
-      yield chunk;
-    }
-  };
+  const reader = await openChunkReader(chunks);
   try {
-    for (const [i, { path, name }] of files.dense.entries()) {
-      const { source } = sources.dense[i] as (typeof sources.dense)[number];
-      put(path, "dense", await writeDenseRows(join(folder, path), source, reader, name, signal), { name, rows: source.rows, dim: source.dim });
-      onProgress?.((done += count), total);
+    const vectors = await openSources(plan, dense, sparse);
+    try {
+      const work: Work = {
+        folder,
+        plan,
+        source,
+        reader,
+        vectors,
+        counter: rowCounter(chunks.count * passes, options.onProgress),
+        signal: options.signal,
+        put: (path, role, { bytes, sha256 }, about) => artefacts.push({ path, role, bytes, sha256, ...about }),
+      };
+      await writeDense(work);
+      await writeTexts(work);
+      await writeSparse(work);
+      await writePoints(work);
+      await writeAbout(work);
+      return artefacts;
+    } finally {
+      await vectors.close();
     }
-    const [primary] = sources.dense;
-    if (files.index && primary) {
-      const { rows, dim } = primary.source;
-      put(files.index, "index", await writeFlatIndex(join(folder, files.index), primary.source, "inner_product", signal), { name: primary.name, rows, dim });
-      onProgress?.((done += count), total);
-    }
-    const metadata = await writeJsonArray(join(folder, files.metadata), counted(mapped(chunks(), metadataOf)), "the metadata");
-    put(files.metadata, "metadata", metadata, { rows: metadata.rows });
-    const texts = await writeJsonArray(join(folder, files.texts), counted(mapped(chunks(), ({ text }) => text)), "the texts");
-    put(files.texts, "texts", texts, { rows: texts.rows });
-
-    for (const [i, { path, name, vectors, vocabulary }] of files.sparse.entries()) {
-      const { source } = sources.sparse[i] as (typeof sources.sparse)[number];
-      const terms = await vocabularyOf((sparse as SparseRun).dir, vectors);
-      const lines = counted(sparseLines(chunks(), vectors, source, terms, signal));
-      const written = await writeJsonLines(join(folder, path), lines, "the sparse vectors");
-      put(path, "sparse", written, { name, rows: written.rows });
-      if (vocabulary && terms) {
-        put(vocabulary, "vocabulary", await writeAtomic(join(folder, vocabulary), terms.map((term) => `${term}\n`).join(""), "the vocabulary"), { name, rows: terms.length });
-      }
-    }
-    const points = await writeJsonLines(
-      join(folder, files.points),
-      counted(pointsOf(chunks(), count, sources.dense, sources.sparse, signal)),
-      "the points",
-    );
-    put(files.points, "points", points, { rows: points.rows });
-    const body = collectionBody(sources.dense.map(({ name, source: { dim } }) => ({ name, dim })), sources.sparse.map(({ name }) => name));
-    put(files.collection, "collection", await json(files.collection, body, "the collection's configuration"));
-    if (rerank) put(files.rerank, "rerank", await json(files.rerank, rankingsOf(rerank), "the rerank manifest"));
-    put(files.stats, "stats", await json(files.stats, statsOf(collection, corpus, dense, sparse), "the statistics"));
-    onProgress?.(total, total);
-    return artefacts;
   } finally {
     await reader.close();
-    await sources.close();
   }
 }
 
 /** Writes the manifest, last. @returns its size and hash */
-export async function writeManifest(folder: string, summary: unknown): Promise<Written> {
-  return writeAtomic(join(folder, MANIFEST_FILE), `${JSON.stringify(summary, null, 1)}\n`, "the manifest");
+export async function writeManifest(folder: string, summary: ProcessingSummary): Promise<Written> {
+  return writeJson(folder, MANIFEST_FILE, summary, "the manifest");
+}
+
+async function writeDense({ folder, plan, reader, vectors, counter, signal, put }: Work): Promise<void> {
+  for (const [i, { path, name }] of plan.dense.entries()) {
+    const { source } = vectors.dense[i] as (typeof vectors.dense)[number];
+    const written = await writeDenseRows(join(folder, path), source, reader, name, signal);
+    put(path, "dense", written, { name, rows: source.rows, dim: source.dim });
+    counter.add(source.rows);
+  }
+  const [primary] = vectors.dense;
+  if (plan.index === null || !primary) return;
+  const { rows, dim } = primary.source;
+  const written = await writeFlatIndex(join(folder, plan.index), primary.source, "inner_product", signal);
+  put(plan.index, "index", written, { name: primary.name, rows, dim });
+  counter.add(rows);
+}
+
+async function writeTexts(work: Work): Promise<void> {
+  const { folder, plan, counter, put } = work;
+  const entries = counter.over(mapped(chunksOf(work), metadataOf));
+  const metadata = await writeJsonArray(join(folder, plan.metadata), entries, "the metadata");
+  put(plan.metadata, "metadata", metadata, { rows: metadata.rows });
+  const texts = counter.over(mapped(chunksOf(work), ({ text }) => text));
+  const written = await writeJsonArray(join(folder, plan.texts), texts, "the texts");
+  put(plan.texts, "texts", written, { rows: written.rows });
+}
+
+async function writeSparse(work: Work): Promise<void> {
+  const { folder, plan, source, vectors, counter, signal, put } = work;
+  for (const [i, { path, name, vectors: engine, vocabulary }] of plan.sparse.entries()) {
+    const { source: rows } = vectors.sparse[i] as (typeof vectors.sparse)[number];
+    const terms = await vocabularyOf((source.sparse as SparseRun).dir, engine);
+    const lines = counter.over(sparseLines(chunksOf(work), engine, rows, terms, signal));
+    const written = await writeJsonLines(join(folder, path), lines, "the sparse vectors");
+    put(path, "sparse", written, { name, rows: written.rows });
+    if (vocabulary === null || !terms) continue;
+    const text = terms.map((term) => `${term}\n`).join("");
+    put(vocabulary, "vocabulary", await writeAtomic(join(folder, vocabulary), text, "the vocabulary"), {
+      name,
+      rows: terms.length,
+    });
+  }
+}
+
+async function writePoints(work: Work): Promise<void> {
+  const { folder, plan, source, vectors, counter, signal, put } = work;
+  const points = pointsOf(chunksOf(work), source.chunks.count, vectors.dense, vectors.sparse, signal);
+  const written = await writeJsonLines(join(folder, plan.points), counter.over(points), "the points");
+  put(plan.points, "points", written, { rows: written.rows });
+  const body = collectionBody(
+    vectors.dense.map(({ name, source: { dim } }) => ({ name, dim })),
+    vectors.sparse.map(({ name }) => name),
+  );
+  put(plan.collection, "collection", await writeJson(folder, plan.collection, body, "the collection's configuration"));
+}
+
+async function writeAbout({ folder, plan, source, put }: Work): Promise<void> {
+  const { collection, chunks, dense, sparse, rerank } = source;
+  if (rerank)
+    put(plan.rerank, "rerank", await writeJson(folder, plan.rerank, rankingsOf(rerank), "the rerank manifest"));
+  const stats = statsOf(collection, chunks, dense, sparse);
+  put(plan.stats, "stats", await writeJson(folder, plan.stats, stats, "the statistics"));
+}
+
+function writeJson(folder: string, path: string, value: unknown, what: string): Promise<Written> {
+  return writeAtomic(join(folder, path), `${JSON.stringify(value, null, 1)}\n`, what);
+}
+
+/** The corpus in row order, as often as it is asked for. */
+async function* chunksOf({ reader, signal }: Work): AsyncGenerator<Chunk> {
+  let seen = 0;
+  for await (const chunk of reader.range()) {
+    if (seen++ % 1024 === 0) signal?.throwIfAborted();
+    yield chunk;
+  }
 }
 
 async function* mapped<T>(chunks: AsyncIterable<Chunk>, make: (chunk: Chunk, row: number) => T): AsyncGenerator<T> {

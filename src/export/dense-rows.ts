@@ -1,6 +1,6 @@
 import { nonFiniteExport, rowsDiffer } from "../core/errors.js";
-import type { ChunkReader } from "../store/chunks.js";
 import type { Written } from "../store/atomic.js";
+import type { ChunkReader } from "../store/chunks.js";
 import { openNpyWriter } from "../store/npy.js";
 import { blocksOf, type RowSource } from "./rows.js";
 

@@ -20,13 +20,20 @@ export type FaissAnswer =
  * @returns `absent` where faiss-node is not installed or was not built
  * @throws RagError `index_damaged`, `bad_search`, `faiss_failed`; the signal's reason when it aborts
  */
-export async function searchWithFaiss(path: string, queries: Float32Array, k: number, signal?: AbortSignal): Promise<FaissAnswer> {
+export async function searchWithFaiss(
+  path: string,
+  queries: Float32Array,
+  k: number,
+  signal?: AbortSignal,
+): Promise<FaissAnswer> {
   const index = await openFlatIndex(path);
   await index.close();
   const { rows, dim, metric } = index;
   if (metric !== "inner_product") throw badSearch("metric", metric, "the index compares by inner product");
-  if (!Number.isInteger(k) || k < 1 || k > rows) throw badSearch("k", k, `it is a whole number from 1 to the ${rows} rows of the index`);
-  if (queries.length === 0 || queries.length % dim !== 0) throw badSearch("queries", queries.length, `their length is a multiple of ${dim}, the index's width`);
+  if (!Number.isInteger(k) || k < 1 || k > rows)
+    throw badSearch("k", k, `it is a whole number from 1 to the ${rows} rows of the index`);
+  if (queries.length === 0 || queries.length % dim !== 0)
+    throw badSearch("queries", queries.length, `their length is a multiple of ${dim}, the index's width`);
   if (!queries.every(Number.isFinite)) throw badSearch("queries", "NaN or infinity", "every number is finite");
 
   const reply = await ask({ path: resolve(path), queries, k }, signal);
@@ -54,7 +61,9 @@ function ask(request: FaissRequest, signal?: AbortSignal): Promise<FaissReply> {
     });
     child.once("error", (error) => fail(signal?.aborted ? signal.reason : error));
     child.once("message", (reply) => done(reply as FaissReply));
-    child.once("close", (code, signal) => fail(faissFailed(request.path, `its process ended with ${signal ?? code} ${said.trim()}`)));
+    child.once("close", (code, signal) =>
+      fail(faissFailed(request.path, `its process ended with ${signal ?? code} ${said.trim()}`)),
+    );
     child.send(request, (error) => error && fail(error));
   });
 }

@@ -74,21 +74,29 @@ export async function openFlatIndex(path: string): Promise<FlatIndex> {
 
 async function openedIndex(file: FileHandle, path: string): Promise<FlatIndex> {
   const { size } = await file.stat();
-  if (size < HEADER_BYTES) throw indexFileDamaged(path, `it has ${size} bytes, and a header alone takes ${HEADER_BYTES}`);
+  if (size < HEADER_BYTES)
+    throw indexFileDamaged(path, `it has ${size} bytes, and a header alone takes ${HEADER_BYTES}`);
   const header = await readBytes(file, path, 0, HEADER_BYTES);
   const fourcc = header.toString("latin1", 0, 4);
   const metric = (Object.keys(FOURCC) as FlatMetric[]).find((name) => FOURCC[name] === fourcc);
-  if (!metric) throw indexFileDamaged(path, `it is of the kind ${JSON.stringify(fourcc)}; flat indexes (IxFI, IxF2) are read`);
+  if (!metric)
+    throw indexFileDamaged(path, `it is of the kind ${JSON.stringify(fourcc)}; flat indexes (IxFI, IxF2) are read`);
   const dim = header.readInt32LE(4);
   const rows = Number(header.readBigInt64LE(8));
   const numbers = Number(header.readBigUInt64LE(37));
   if (dim < 1 || rows < 0) throw indexFileDamaged(path, `its header claims ${rows} vectors of ${dim} numbers`);
   if (header[32] !== 1 || header.readInt32LE(33) !== METRIC_CODE[metric]) {
-    throw indexFileDamaged(path, `its header claims metric ${header.readInt32LE(33)}, trained ${header[32]}, for the kind ${fourcc}`);
+    throw indexFileDamaged(
+      path,
+      `its header claims metric ${header.readInt32LE(33)}, trained ${header[32]}, for the kind ${fourcc}`,
+    );
   }
   if (numbers !== rows * dim || size !== HEADER_BYTES + 4 * numbers) {
     const claim = `its header claims ${rows} vectors of ${dim} and ${numbers} numbers`;
-    throw indexFileDamaged(path, `${claim}, which take ${HEADER_BYTES + 4 * rows * dim} bytes, and the file has ${size}`);
+    throw indexFileDamaged(
+      path,
+      `${claim}, which take ${HEADER_BYTES + 4 * rows * dim} bytes, and the file has ${size}`,
+    );
   }
   return {
     metric,

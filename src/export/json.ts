@@ -2,13 +2,17 @@ import { pacer } from "../runtime/pace.js";
 import { openText, type Written } from "../store/atomic.js";
 
 /**
- * JSON in which every string is well-formed Unicode. A lone surrogate, which a
- * notebook's JSON can hold and other languages' parsers refuse, becomes U+FFFD.
+ * JSON on one line for every reader: line separators that other languages split
+ * at stand escaped, and a lone surrogate, which a notebook's JSON can hold and
+ * other parsers refuse, becomes U+FFFD.
  */
 export function portableJson(value: unknown): string {
-  const json = JSON.stringify(value);
+  const json = JSON.stringify(value).replace(
+    /[\u0085\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
   if (!/\\ud[89a-f]/.test(json)) return json;
-  return json.replace(/\\(u[\da-f]{4}|.)/g, (escape, code: string) => (/^ud[89a-f]/.test(code) ? "\ufffd" : escape));
+  return json.replace(/\\(u[\da-f]{4}|.)/g, (whole, code: string) => (/^ud[89a-f]/.test(code) ? "\ufffd" : whole));
 }
 
 /**
@@ -40,7 +44,12 @@ interface Frame {
   readonly none: string;
 }
 
-async function writeRows(path: string, items: AsyncIterable<unknown>, what: string, frame: Frame): Promise<WrittenRows> {
+async function writeRows(
+  path: string,
+  items: AsyncIterable<unknown>,
+  what: string,
+  frame: Frame,
+): Promise<WrittenRows> {
   const file = await openText(path, what);
   const pace = pacer();
   let rows = 0;

@@ -8,7 +8,12 @@ export function safeName(name: string): string {
 
 /** A collection's name as the prefix of its files: `-` stays, `_` at the ends goes. */
 export function filePrefix(collection: string): string {
-  return collection.replace(/[^A-Za-z0-9_-]/g, "_").replace(/^[_-]+|_+$/g, "").slice(0, 100) || "collection";
+  return (
+    collection
+      .replace(/[^A-Za-z0-9_-]/g, "_")
+      .replace(/^[_-]+|_+$/g, "")
+      .slice(0, 100) || "collection"
+  );
 }
 
 /** A model key as the name of a vector in Qdrant, which keeps it as a folder name. */

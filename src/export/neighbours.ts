@@ -9,7 +9,12 @@ import { blocksOf, type RowSource } from "./rows.js";
  *
  * @param queries row-major, `source.dim` wide
  */
-export async function nearestRows(source: RowSource, queries: Float32Array, k: number, signal?: AbortSignal): Promise<Scored[][]> {
+export async function nearestRows(
+  source: RowSource,
+  queries: Float32Array,
+  k: number,
+  signal?: AbortSignal,
+): Promise<Scored[][]> {
   const { dim } = source;
   const best: Scored[][] = Array.from({ length: queries.length / dim }, () => []);
   const pace = pacer(signal);

@@ -31,7 +31,9 @@ export function planFiles(collection: string, dense: DenseRun | null, sparse: Sp
   const vectors = primaryFirst(dense?.vectors ?? [], dense?.primary);
   const engines = primaryFirst(sparse?.vectors ?? [], sparse?.primary);
   const denseNames = distinct(vectors.map(({ name }) => vectorName(name)));
-  const sparseNames = engines.map(({ name }) => (denseNames.includes(vectorName(name)) ? `${vectorName(name)}-sparse` : vectorName(name)));
+  const sparseNames = engines.map(({ name }) =>
+    denseNames.includes(vectorName(name)) ? `${vectorName(name)}-sparse` : vectorName(name),
+  );
   const names = distinct([...denseNames, ...sparseNames]);
   const stems = distinct(vectors.slice(1).map(({ name }) => safeName(name)));
   const engineStems = distinct(engines.map(({ name }) => safeName(name)));

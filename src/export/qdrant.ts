@@ -21,7 +21,9 @@ export interface NamedSparse {
 /** A point as Qdrant's REST interface and clients take it, one a line. */
 export interface QdrantPoint {
   readonly id: string;
-  readonly vector: Readonly<Record<string, readonly number[] | { readonly indices: number[]; readonly values: number[] }>>;
+  readonly vector: Readonly<
+    Record<string, readonly number[] | { readonly indices: number[]; readonly values: number[] }>
+  >;
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
@@ -36,7 +38,10 @@ export interface QdrantCollection {
  * cosine (they have length 1); sparse ones by inner product, which is Qdrant's
  * only way, with the weights as they are.
  */
-export function collectionBody(dense: readonly { readonly name: string; readonly dim: number }[], sparse: readonly string[]): QdrantCollection {
+export function collectionBody(
+  dense: readonly { readonly name: string; readonly dim: number }[],
+  sparse: readonly string[],
+): QdrantCollection {
   return {
     vectors: Object.fromEntries(dense.map(({ name, dim }) => [name, { size: dim, distance: "Cosine" as const }])),
     sparse_vectors: Object.fromEntries(sparse.map((name) => [name, {}])),
@@ -86,8 +91,9 @@ export async function* pointsOf(
       vector[name] = finite(jsonNumbers(data.subarray((row - from) * dim, (row - from + 1) * dim)), name, chunk, row);
     });
     sparse.forEach(({ name }, s) => {
-      const { indices, values } = blocks.sparse[s]?.[row - from] as SparseVector;
-      if (indices.length > 0) vector[name] = { indices: Array.from(indices), values: finite(jsonNumbers(values), name, chunk, row) };
+      const { indices, values } = (blocks.sparse[s] as SparseVector[])[row - from] as SparseVector;
+      if (indices.length > 0)
+        vector[name] = { indices: Array.from(indices), values: finite(jsonNumbers(values), name, chunk, row) };
     });
     yield { id, vector, payload: payloadOf(chunk, row) };
     row++;

@@ -13,7 +13,11 @@ export interface OpenSources {
 }
 
 /** Opens every vector file of the plan, or none. @throws RagError `array_damaged` */
-export async function openSources(plan: FilePlan, dense: DenseRun | null, sparse: SparseRun | null): Promise<OpenSources> {
+export async function openSources(
+  plan: FilePlan,
+  dense: DenseRun | null,
+  sparse: SparseRun | null,
+): Promise<OpenSources> {
   const opened: { close(): Promise<void> }[] = [];
   const close = async () => {
     for (const file of opened) await file.close();

@@ -47,7 +47,11 @@ export async function* sparseLines(
       space: vectors.space,
       sparse_vector: { indices: Array.from(indices), values: numbers },
       ...(vocabulary && { tokens: Array.from(indices, (index) => vocabulary[index] ?? null) }),
-      stats: { weight_norm: Number(Math.hypot(...numbers).toPrecision(6)), unique_terms: indices.length, weighting: vectors.engine },
+      stats: {
+        weight_norm: Number(Math.hypot(...numbers).toPrecision(6)),
+        unique_terms: indices.length,
+        weighting: vectors.engine,
+      },
     };
     row++;
   }

@@ -1,7 +1,12 @@
 import type { ChunkRun, DenseRun, SparseRun } from "../schema/types.js";
 
 /** The `<prefix>_stats.json` of the reference, as far as its numbers were measured here. Megabytes are 10^6 bytes. */
-export function statsOf(collection: string, chunks: ChunkRun, dense: DenseRun | null, sparse: SparseRun | null): Record<string, unknown> {
+export function statsOf(
+  collection: string,
+  chunks: ChunkRun,
+  dense: DenseRun | null,
+  sparse: SparseRun | null,
+): Record<string, unknown> {
   return {
     collection,
     chunk_stats: {

@@ -6,7 +6,16 @@ import type {
   ManifestRerankRun,
   ManifestSparseRun,
 } from "../schema/manifest-stages.js";
-import type { BatchRecord, ChunkRun, DenseRun, FusedRun, ModelUse, RerankRun, SparseRun, SparseVectors } from "../schema/types.js";
+import type {
+  BatchRecord,
+  ChunkRun,
+  DenseRun,
+  FusedRun,
+  ModelUse,
+  RerankRun,
+  SparseRun,
+  SparseVectors,
+} from "../schema/types.js";
 import { shortestFloat32 } from "./float32.js";
 
 /** Rankings that the manifest lists; the rerank file has all. */
@@ -158,7 +167,11 @@ export function rerankSection(run: RerankRun, fused: FusedRun | null, enabled: b
 /** Candidates the model was given for one query, at most: its setting, where fusion found that many. */
 function candidatesPerQuery(run: RerankRun, fused: FusedRun | null): number {
   const asked = run.settings["candidates"];
-  const found = largest(fused ? fused.results.map(({ candidates }) => candidates.length) : run.results.map(({ candidates }) => largest(candidates.map((c) => c.before))));
+  const found = largest(
+    fused
+      ? fused.results.map(({ candidates }) => candidates.length)
+      : run.results.map(({ candidates }) => largest(candidates.map((c) => c.before))),
+  );
   return typeof asked === "number" ? Math.min(asked, found) : found;
 }
 
@@ -176,7 +189,11 @@ function modelSection(model: ModelUse): ManifestModel {
 
 function coverage(vectors: SparseVectors | undefined): { total: number; available: number; coverage_ratio: number } {
   if (!vectors) return { total: 0, available: 0, coverage_ratio: 0 };
-  return { total: vectors.rows, available: vectors.rows - vectors.emptyRows, coverage_ratio: round(vectors.coverage, 4) };
+  return {
+    total: vectors.rows,
+    available: vectors.rows - vectors.emptyRows,
+    coverage_ratio: round(vectors.coverage, 4),
+  };
 }
 
 /** BM25 has no model and is counted on the CPU. */

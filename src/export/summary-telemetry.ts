@@ -33,7 +33,13 @@ export function spansOf(
   attributes: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
 ): Record<string, ManifestSpan> {
   const root = spanId(`collection\n${collection}\n${runs.map(({ id }) => id).join("\n")}`);
-  const span = (id: string, parent: string | null, start: string, end: string, values: Readonly<Record<string, unknown>> = {}): ManifestSpan => ({
+  const span = (
+    id: string,
+    parent: string | null,
+    start: string,
+    end: string,
+    values: Readonly<Record<string, unknown>> = {},
+  ): ManifestSpan => ({
     span_id: id,
     parent_span_id: parent,
     status: "active",
@@ -61,7 +67,9 @@ export function spansOf(
 
 /** `performance_baseline`: times, memory and loading, as the stages recorded them. */
 export function baselineOf(runs: readonly MeasuredRun[]): ManifestPerformance {
-  const loading = runs.flatMap(({ kind, telemetry: { phases } }) => (phases["load"] === undefined ? [] : [[kind, phases["load"]] as const]));
+  const loading = runs.flatMap(({ kind, telemetry: { phases } }) =>
+    phases["load"] === undefined ? [] : [[kind, phases["load"]] as const],
+  );
   return {
     latency_seconds: total(runs.map(({ telemetry }) => telemetry.seconds)),
     stages: Object.fromEntries(runs.map(({ kind, telemetry }) => [kind, stageBaseline(telemetry)])),

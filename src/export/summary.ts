@@ -60,9 +60,20 @@ export function buildSummary(input: SummaryInput): ProcessingSummary {
         coverage_ratio: sparseRun.vectors.coverage_ratio,
       },
     }),
-    ...(fusionRun && { "rag.fusion": pick(fusionRun, ["method", "sources", "queries", "candidate_count", "latency_ms"]) }),
+    ...(fusionRun && {
+      "rag.fusion": pick(fusionRun, ["method", "sources", "queries", "candidate_count", "latency_ms"]),
+    }),
     ...(rerankRun && {
-      "rag.rerank": pick(rerankRun, ["status", "executed", "device", "candidate_count", "result_count", "latency_ms", "batch_size", "fallback_count"]),
+      "rag.rerank": pick(rerankRun, [
+        "status",
+        "executed",
+        "device",
+        "candidate_count",
+        "result_count",
+        "latency_ms",
+        "batch_size",
+        "fallback_count",
+      ]),
     }),
     "rag.export": exportAttributes(artefacts),
   };
@@ -120,8 +131,12 @@ function warningsOf(toggles: FeatureToggles, sparse: SparseRun | null, rerank: R
   ] as const;
   return stages.flatMap(([stage, enabled, run]) => {
     const source = toggles.sources[`enable_${stage}`];
-    if (enabled && !run) return [`${stage} stage enabled (source=${source}) but no ${stage} run was exported; pass it to exportCollection.`];
-    if (!enabled && run) return [`${stage} stage disabled (source=${source}) but ${stage} run ${run.id}, made before, was exported.`];
+    if (enabled && !run)
+      return [
+        `${stage} stage enabled (source=${source}) but no ${stage} run was exported; pass it to exportCollection.`,
+      ];
+    if (!enabled && run)
+      return [`${stage} stage disabled (source=${source}) but ${stage} run ${run.id}, made before, was exported.`];
     return [];
   });
 }

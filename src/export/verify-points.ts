@@ -38,7 +38,12 @@ export interface RowCheck {
  * them with each other and with the dense arrays. One faulty file does not hide
  * what the others are like.
  */
-export async function checkPoints(folder: string, artefacts: readonly ManifestArtefact[], count: number, signal?: AbortSignal): Promise<RowCheck[]> {
+export async function checkPoints(
+  folder: string,
+  artefacts: readonly ManifestArtefact[],
+  count: number,
+  signal?: AbortSignal,
+): Promise<RowCheck[]> {
   const points = artefacts.find(({ role }) => role === "points");
   if (!points) return [{ path: "points", problem: "the manifest lists no points", detail: "" }];
   const companions = artefacts.flatMap((artefact) => companionOf(folder, artefact, signal) ?? []);
@@ -47,7 +52,8 @@ export async function checkPoints(folder: string, artefacts: readonly ManifestAr
   let problem: string | null = null;
   try {
     const body = await readCollection(folder, artefacts);
-    for (const artefact of artefacts.filter(({ role }) => role === "dense")) dense.push(await openDense(folder, artefact, body));
+    for (const artefact of artefacts.filter(({ role }) => role === "dense"))
+      dense.push(await openDense(folder, artefact, body));
     const ids = new Set<string>();
     for await (const line of linesOf(join(folder, points.path), signal)) {
       const point = need(parsePoint(JSON.parse(line)));
@@ -62,15 +68,15 @@ export async function checkPoints(folder: string, artefacts: readonly ManifestAr
   } finally {
     for (const file of dense) await file.close();
   }
-  for (const companion of companions) {
-    if (companion.problem === null && problem !== null) companion.problem = `compared up to row ${row} only, where the points are at fault`;
-    if (companion.problem === null && !(await companion.rows.next()).done) companion.problem = `it has more than ${row} rows`;
-    await companion.rows.return?.();
-  }
+  for (const companion of companions) await finish(companion, row, problem !== null);
   const vectors = dense.map(({ name }) => name).join(", ");
   return [
     { path: points.path, problem, detail: `${row} points, ids unique${vectors && `, ${vectors} equal to the arrays`}` },
-    ...companions.map(({ artefact, problem }) => ({ path: artefact.path, problem, detail: `${row} rows, equal to the points` })),
+    ...companions.map(({ artefact, problem }) => ({
+      path: artefact.path,
+      problem,
+      detail: `${row} rows, equal to the points`,
+    })),
   ];
 }
 
@@ -85,9 +91,26 @@ async function step(companion: Companion, point: PointLine, row: number): Promis
   }
 }
 
+async function finish(companion: Companion, rows: number, pointsFailed: boolean): Promise<void> {
+  try {
+    if (companion.problem === null && pointsFailed)
+      throw new Error(`compared up to row ${rows} only, where the points are at fault`);
+    if (companion.problem === null && !(await companion.rows.next()).done)
+      throw new Error(`it has more than ${rows} rows`);
+  } catch (error) {
+    companion.problem = (error as Error).message;
+  }
+  await companion.rows.return?.();
+}
+
 function companionOf(folder: string, artefact: ManifestArtefact, signal?: AbortSignal): Companion | null {
   const path = join(folder, artefact.path);
-  const make = (rows: AsyncIterator<unknown>, compare: Companion["compare"]) => ({ artefact, rows, compare, problem: null });
+  const make = (rows: AsyncIterator<unknown>, compare: Companion["compare"]) => ({
+    artefact,
+    rows,
+    compare,
+    problem: null,
+  });
   if (artefact.role === "texts") {
     return make(arrayLines(path, signal), (text, { payload }) => {
       if (text !== payload.text) throw new Error("its text is not the point's");
@@ -96,7 +119,8 @@ function companionOf(folder: string, artefact: ManifestArtefact, signal?: AbortS
   if (artefact.role === "metadata") {
     return make(arrayLines(path, signal), (value, { id, payload }) => {
       const metadata = value as { id?: unknown; chunk_id?: unknown; row?: unknown } | null;
-      if (metadata?.id !== id || metadata.chunk_id !== payload.chunk_id || metadata.row !== payload.row) throw new Error("it is of another chunk than the point");
+      if (metadata?.id !== id || metadata.chunk_id !== payload.chunk_id || metadata.row !== payload.row)
+        throw new Error("it is of another chunk than the point");
     });
   }
   if (artefact.role === "sparse") {
@@ -105,7 +129,11 @@ function companionOf(folder: string, artefact: ManifestArtefact, signal?: AbortS
       if (chunk_id !== payload.chunk_id) throw new Error("it is of another chunk than the point");
       const inPoint = vector[artefact.name ?? ""];
       checkSparse(sparse_vector);
-      if (inPoint === undefined ? sparse_vector.indices.length > 0 : JSON.stringify(inPoint) !== JSON.stringify(sparse_vector)) {
+      if (
+        inPoint === undefined
+          ? sparse_vector.indices.length > 0
+          : JSON.stringify(inPoint) !== JSON.stringify(sparse_vector)
+      ) {
         throw new Error("its vector is not the point's");
       }
     });
@@ -126,12 +154,14 @@ async function checkPoint(
   if (payload.row !== row) throw new Error(`its row is ${payload.row}`);
   for (const name of Object.keys(vector)) {
     if (Object.hasOwn(body.sparse_vectors, name)) checkSparse(need(parseSparse(vector[name])));
-    else if (!Object.hasOwn(body.vectors, name)) throw new Error(`vector ${quote(name)} is not in the collection's configuration`);
+    else if (!Object.hasOwn(body.vectors, name))
+      throw new Error(`vector ${quote(name)} is not in the collection's configuration`);
   }
   for (const { name, rowAt } of dense) {
     const expected = await rowAt(row);
     const found = vector[name];
-    if (!Array.isArray(found) || found.length !== expected.length) throw new Error(`vector ${quote(name)} has no ${expected.length} numbers`);
+    if (!Array.isArray(found) || found.length !== expected.length)
+      throw new Error(`vector ${quote(name)} has no ${expected.length} numbers`);
     for (let i = 0; i < expected.length; i++) {
       if (typeof found[i] !== "number" || Math.fround(found[i]) !== expected[i]) {
         throw new Error(`number ${i} of vector ${quote(name)} is ${quote(found[i])}, the array has ${expected[i]}`);
@@ -141,9 +171,11 @@ async function checkPoint(
 }
 
 function checkSparse({ indices, values }: SparseNumbers): void {
-  if (indices.length !== values.length) throw new Error(`a sparse vector has ${indices.length} indices and ${values.length} values`);
+  if (indices.length !== values.length)
+    throw new Error(`a sparse vector has ${indices.length} indices and ${values.length} values`);
   for (let i = 1; i < indices.length; i++) {
-    if ((indices[i] as number) <= (indices[i - 1] as number)) throw new Error(`sparse index ${indices[i]} does not ascend`);
+    if ((indices[i] as number) <= (indices[i - 1] as number))
+      throw new Error(`sparse index ${indices[i]} does not ascend`);
   }
 }
 
@@ -152,7 +184,9 @@ async function openDense(folder: string, { path, name = "" }: ManifestArtefact, 
   const file = await openNpy(join(folder, path), "float32");
   if (body.vectors[name]?.size !== file.dim) {
     await file.close();
-    throw new Error(`the collection's configuration has size ${body.vectors[name]?.size} for vector ${quote(name)}, its array ${file.dim}`);
+    throw new Error(
+      `the collection's configuration has size ${body.vectors[name]?.size} for vector ${quote(name)}, its array ${file.dim}`,
+    );
   }
   return { name, rowAt: rowReader(file), close: file.close };
 }
@@ -165,7 +199,7 @@ function rowReader(source: RowSource): (row: number) => Promise<Float32Array> {
     if (row >= source.rows) throw new Error(`the array has ${source.rows} rows only`);
     const start = row - (row % size);
     if (start !== from) {
-      block = await source.readRows(start, Math.min(source.rows, start + size)) as Float32Array<ArrayBuffer>;
+      block = (await source.readRows(start, Math.min(source.rows, start + size))) as Float32Array<ArrayBuffer>;
       from = start;
     }
     return block.subarray((row - from) * source.dim, (row - from + 1) * source.dim);

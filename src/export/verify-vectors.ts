@@ -16,7 +16,12 @@ const NEIGHBOURS = 10;
 const SCORE_TOLERANCE = 1e-5;
 
 /** Shape, finite numbers and lengths of one dense file. @throws Error that says what is wrong */
-export async function checkDense(folder: string, artefact: ManifestArtefact, rows: number, signal?: AbortSignal): Promise<string> {
+export async function checkDense(
+  folder: string,
+  artefact: ManifestArtefact,
+  rows: number,
+  signal?: AbortSignal,
+): Promise<string> {
   const file = await openNpy(join(folder, artefact.path), "float32");
   try {
     if (file.shape.length !== 2 || file.rows !== rows || file.dim !== artefact.dim) {
@@ -41,7 +46,12 @@ export async function checkDense(folder: string, artefact: ManifestArtefact, row
 }
 
 /** That the index holds the same bits as the primary array, row by row. @throws Error that says what is wrong */
-export async function checkIndex(folder: string, index: ManifestArtefact, dense: ManifestArtefact, signal?: AbortSignal): Promise<string> {
+export async function checkIndex(
+  folder: string,
+  index: ManifestArtefact,
+  dense: ManifestArtefact,
+  signal?: AbortSignal,
+): Promise<string> {
   const array = await openNpy(join(folder, dense.path), "float32");
   try {
     const flat = await openFlatIndex(join(folder, index.path));
@@ -71,7 +81,12 @@ export async function checkIndex(folder: string, index: ManifestArtefact, dense:
  *
  * @throws Error that says what is wrong
  */
-export async function checkNeighbours(folder: string, index: ManifestArtefact, dense: ManifestArtefact, signal?: AbortSignal): Promise<string> {
+export async function checkNeighbours(
+  folder: string,
+  index: ManifestArtefact,
+  dense: ManifestArtefact,
+  signal?: AbortSignal,
+): Promise<string> {
   const array = await openNpy(join(folder, dense.path), "float32");
   try {
     const rows = sampleRows(array.rows, SAMPLED_ROWS);
@@ -106,9 +121,13 @@ function compare(rows: readonly number[], expected: readonly Scored[][], found: 
     want.forEach(({ row: neighbour, score }, rank) => {
       const other = got[rank];
       if (!other || Math.abs(other.score - score) > SCORE_TOLERANCE) {
-        throw new Error(`neighbour ${rank + 1} of row ${row} is row ${neighbour} (${score}), the index says ${other?.row} (${other?.score})`);
+        throw new Error(
+          `neighbour ${rank + 1} of row ${row} is row ${neighbour} (${score}), the index says ${other?.row} (${other?.score})`,
+        );
       }
-      const tied = want.some((scored) => scored.row === other.row && Math.abs(scored.score - other.score) <= SCORE_TOLERANCE);
+      const tied = want.some(
+        (scored) => scored.row === other.row && Math.abs(scored.score - other.score) <= SCORE_TOLERANCE,
+      );
       const atTheEdge = score - (want.at(-1) as Scored).score <= SCORE_TOLERANCE;
       if (other.row !== neighbour && !tied && !atTheEdge) {
         throw new Error(`neighbour ${rank + 1} of row ${row} is row ${neighbour}, the index says row ${other.row}`);

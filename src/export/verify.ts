@@ -22,7 +22,10 @@ export type ExportCheck = ExportRun["checks"][number];
  * @returns the checks in a fixed order; a failed one names the file and the place
  * @throws the signal's reason when it aborts
  */
-export async function verifyExport(folder: string, options: { readonly signal?: AbortSignal } = {}): Promise<ExportCheck[]> {
+export async function verifyExport(
+  folder: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<ExportCheck[]> {
   const { signal } = options;
   const checks: ExportCheck[] = [];
   const run = async (name: string, path: string, work: () => Promise<string>) => {
@@ -57,11 +60,19 @@ export async function verifyExport(folder: string, options: { readonly signal?: 
     bytes += artefact.bytes;
   }
   if (whole === artefacts.length) {
-    checks.push({ name: "files", passed: true, detail: `${whole} files, ${bytes} bytes, sizes and sha256 as the manifest says` });
+    checks.push({
+      name: "files",
+      passed: true,
+      detail: `${whole} files, ${bytes} bytes, sizes and sha256 as the manifest says`,
+    });
   }
   for (const artefact of artefacts) {
     if (artefact.rows !== undefined && artefact.role !== "vocabulary" && artefact.rows !== count) {
-      checks.push({ name: "counts", passed: false, detail: `${artefact.path}: the manifest says ${artefact.rows} rows for ${count} chunks` });
+      checks.push({
+        name: "counts",
+        passed: false,
+        detail: `${artefact.path}: the manifest says ${artefact.rows} rows for ${count} chunks`,
+      });
     }
   }
 

@@ -7,7 +7,10 @@ import type { SparseVectors } from "../schema/types.js";
  * tokenizer's. Null where neither can be read; the indices mean the same then,
  * only without words beside them.
  */
-export async function vocabularyOf(dir: string, vectors: SparseVectors): Promise<readonly (string | undefined)[] | null> {
+export async function vocabularyOf(
+  dir: string,
+  vectors: SparseVectors,
+): Promise<readonly (string | undefined)[] | null> {
   if (vectors.vocabulary !== null) {
     const text = await readFile(join(dir, vectors.vocabulary), "utf8");
     return text.endsWith("\n") ? text.slice(0, -1).split("\n") : text.split("\n");

@@ -1,16 +1,10 @@
 import { badHeadingSample, badQuery, noHeadings, noQueries } from "../core/errors.js";
 import { contentId, sha256 } from "../core/hash.js";
-import type { Note, Query, QuerySet } from "../schema/types.js";
+import type { Query, QuerySet } from "../schema/types.js";
 import { readQueryFile } from "./query-file.js";
 
 /** A query is a question, not a document: the longest one taken, in UTF-16 code units. */
 export const LONGEST_QUERY = 4000;
-
-/** Queries, and what was noticed about them. */
-export interface NotedQueries extends QuerySet {
-  /** `duplicate_queries` where a text was given more than once; it is asked once. */
-  readonly notes: readonly Note[];
-}
 
 /** Options of {@link queriesFromHeadings}. */
 export interface HeadingSample {
@@ -26,7 +20,7 @@ export interface HeadingSample {
  *
  * @throws RagError `no_queries`, `bad_query` (which one, and why)
  */
-export function queries(texts: readonly string[]): NotedQueries {
+export function queries(texts: readonly string[]): QuerySet {
   if (!Array.isArray(texts) || texts.length === 0) throw noQueries(texts);
   return querySet(
     texts.map((text, i) => [text, `query ${i + 1}`]),
@@ -40,7 +34,7 @@ export function queries(texts: readonly string[]): NotedQueries {
  *
  * @throws RagError `bad_query_file`, `bad_query` (its line, item or question, and why)
  */
-export async function queriesFromFile(path: string): Promise<NotedQueries> {
+export async function queriesFromFile(path: string): Promise<QuerySet> {
   return querySet(await readQueryFile(path), "file");
 }
 
@@ -52,7 +46,7 @@ export async function queriesFromFile(path: string): Promise<NotedQueries> {
  *
  * @throws RagError `no_headings` when no heading has a letter, `bad_heading_sample`
  */
-export function queriesFromHeadings(headings: Iterable<string>, options: HeadingSample = {}): NotedQueries {
+export function queriesFromHeadings(headings: Iterable<string>, options: HeadingSample = {}): QuerySet {
   const { count = 20, seed = 1 } = options;
   if (!(Number.isInteger(count) && count > 0))
     throw badHeadingSample("count", count, "must be a whole number from 1 up");
@@ -71,7 +65,7 @@ export function queriesFromHeadings(headings: Iterable<string>, options: Heading
 }
 
 /** @param texts and where each stands, for messages */
-function querySet(texts: readonly (readonly [string, string])[], source: Query["source"]): NotedQueries {
+function querySet(texts: readonly (readonly [string, string])[], source: Query["source"]): QuerySet {
   const byId = new Map<string, Query>();
   for (const [raw, place] of texts) {
     const text = typeof raw === "string" ? raw.trim() : raw;

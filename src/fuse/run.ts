@@ -57,6 +57,7 @@ export async function fuse(
     rerun: options.rerun ?? false,
     inMemory: { queries },
     work: async (work) => {
+      for (const { code, message, count } of queries.notes) work.note(code, message, count);
       const sources: RankedSource[] = [];
       if (dense) sources.push(await rankDense(work, context, dense, queries, depth));
       for (const engine of engines) sources.push(await rankSparse(work, context, sparse as SparseRun, engine, queries, depth));

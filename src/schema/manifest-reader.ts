@@ -15,7 +15,12 @@ export interface SummaryView {
   readonly rerank: RerankView | null;
   readonly spans: Readonly<Record<string, SpanView>>;
   readonly warnings: readonly string[];
-  readonly artefacts: readonly { readonly path: string; readonly role: string; readonly bytes: number; readonly sha256: string }[];
+  readonly artefacts: readonly {
+    readonly path: string;
+    readonly role: string;
+    readonly bytes: number;
+    readonly sha256: string;
+  }[];
   /** The file as it was, with all that has no place here. */
   readonly raw: Readonly<Record<string, unknown>>;
 }
@@ -83,10 +88,22 @@ export type ReadResult =
 const text = z.string().nullish().catch(null);
 const number = z.number().nullish().catch(null);
 const flag = z.boolean().nullish().catch(null);
-const texts = z.array(z.unknown()).nullish().catch(null).transform((list) => list?.filter((item) => typeof item === "string") ?? null);
-const numbers = z.array(z.unknown()).nullish().catch(null).transform((list) => list?.filter((item) => typeof item === "number") ?? null);
+const texts = z
+  .array(z.unknown())
+  .nullish()
+  .catch(null)
+  .transform((list) => list?.filter((item) => typeof item === "string") ?? null);
+const numbers = z
+  .array(z.unknown())
+  .nullish()
+  .catch(null)
+  .transform((list) => list?.filter((item) => typeof item === "number") ?? null);
 const anything = z.record(z.string(), z.unknown()).nullish().catch(null);
-const words = anything.transform((record) => Object.fromEntries(Object.entries(record ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === "string")));
+const words = anything.transform((record) =>
+  Object.fromEntries(
+    Object.entries(record ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  ),
+);
 
 const Artefact = z.object({ path: z.string(), role: z.string(), bytes: z.number(), sha256: z.string() });
 
@@ -98,7 +115,16 @@ const File = z.looseObject({
   generated_at: text,
   timestamp: text,
   compatibility: z.looseObject({ legacy: texts, warnings: texts }).nullish().catch(null),
-  feature_toggles: z.looseObject({ enable_rerank: flag, enable_sparse: flag, sparse_models: texts, sources: anything, provenance: z.unknown().optional() }).nullish().catch(null),
+  feature_toggles: z
+    .looseObject({
+      enable_rerank: flag,
+      enable_sparse: flag,
+      sparse_models: texts,
+      sources: anything,
+      provenance: z.unknown().optional(),
+    })
+    .nullish()
+    .catch(null),
   dense_run: z
     .looseObject({
       run_id: text,
@@ -138,7 +164,10 @@ const File = z.looseObject({
       scores: numbers,
       fallback_count: number,
       fallback_reason: text,
-      payload: z.looseObject({ run_id: text, latency_ms: number, candidate_ids: texts, scores: numbers }).nullish().catch(null),
+      payload: z
+        .looseObject({ run_id: text, latency_ms: number, candidate_ids: texts, scores: numbers })
+        .nullish()
+        .catch(null),
     })
     .nullish()
     .catch(null),
@@ -161,9 +190,11 @@ export function parseAnySummary(json: unknown): ReadResult {
   const file = parsed.data;
   const version = file.schema_version ?? "v4.0";
   const match = /^v(\d+)\.(\d+)$/.exec(String(version));
-  if (!match) return { ok: false, newer: false, problem: `its schema_version is ${JSON.stringify(version)}, not v4.0 or v4.1` };
+  if (!match)
+    return { ok: false, newer: false, problem: `its schema_version is ${JSON.stringify(version)}, not v4.0 or v4.1` };
   const [major, minor] = [Number(match[1]), Number(match[2])];
-  if (major > 4 || (major === 4 && minor > 1)) return { ok: false, newer: true, problem: `it has schema ${version}, and v4.0 and v4.1 are read` };
+  if (major > 4 || (major === 4 && minor > 1))
+    return { ok: false, newer: true, problem: `it has schema ${version}, and v4.0 and v4.1 are read` };
   if (major < 4) return { ok: false, newer: false, problem: `it has schema ${version}, older than v4.0` };
   return { ok: true, summary: view(file, String(version), json as Record<string, unknown>) };
 }
@@ -179,7 +210,9 @@ function view(file: File, version: string, raw: Record<string, unknown>): Summar
     dense: denseView(file.dense_run),
     sparse: sparseView(file.sparse_run),
     rerank: rerankView(file.rerank_run),
-    spans: Object.fromEntries(Object.entries(file.telemetry?.spans ?? {}).map(([name, span]) => [name, spanView(span)])),
+    spans: Object.fromEntries(
+      Object.entries(file.telemetry?.spans ?? {}).map(([name, span]) => [name, spanView(span)]),
+    ),
     warnings: [...(file.warnings ?? []), ...(file.compatibility?.warnings ?? [])],
     artefacts: file.artefacts ?? [],
     raw,
@@ -242,5 +275,10 @@ function rerankView(run: File["rerank_run"]): RerankView | null {
 
 function spanView(span: unknown): SpanView {
   const parsed = Span.safeParse(span).data;
-  return { spanId: parsed?.span_id ?? null, status: parsed?.status ?? null, reason: parsed?.reason ?? null, attributes: parsed?.attributes ?? {} };
+  return {
+    spanId: parsed?.span_id ?? null,
+    status: parsed?.status ?? null,
+    reason: parsed?.reason ?? null,
+    attributes: parsed?.attributes ?? {},
+  };
 }

@@ -182,7 +182,10 @@ export const RerankRunSchema = z
     lost_tokens: count().describe("Tokens cut off"),
     ...rerankPayload,
     payload: z
-      .object({ ...rerankPayload, results: z.array(RankingSchema).describe("Rankings of the first queries; all of them are in the rerank file") })
+      .object({
+        ...rerankPayload,
+        results: z.array(RankingSchema).describe("Rankings of the first queries; all of them are in the rerank file"),
+      })
       .describe("The same numbers nested, for readers of v4.1, and rankings"),
   })
   .describe("The rerank stage; absent where it is off. No query and no chunk text");

@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { ChunkRunSchema, DenseRunSchema, FusionRunSchema, RerankRunSchema, SparseRunSchema } from "./manifest-stages.js";
+import {
+  ChunkRunSchema,
+  DenseRunSchema,
+  FusionRunSchema,
+  RerankRunSchema,
+  SparseRunSchema,
+} from "./manifest-stages.js";
 import { NoteSchema, PerformanceSchema, TelemetrySchema } from "./manifest-telemetry.js";
 
 /** The version that {@link ProcessingSummarySchema} describes. */
@@ -15,7 +21,10 @@ export const ArtefactSchema = z
       .enum(["dense", "index", "metadata", "texts", "sparse", "vocabulary", "points", "collection", "rerank", "stats"])
       .describe("What the file is"),
     bytes: count().describe("Size in bytes"),
-    sha256: z.string().regex(/^[0-9a-f]{64}$/).describe("Lower-case hex sha256 of the file"),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .describe("Lower-case hex sha256 of the file"),
     name: z.string().optional().describe("Name of the vectors it holds, the same as in the points"),
     rows: count().optional().describe("Rows, elements or lines, in the order of the corpus"),
     dim: count().optional().describe("Numbers in a row"),

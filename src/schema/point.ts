@@ -2,7 +2,15 @@ import { z } from "zod";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-const SparseSchema = z.strictObject({ indices: z.array(z.int().min(0).max(2 ** 32 - 1)), values: z.array(z.number()) });
+const SparseSchema = z.strictObject({
+  indices: z.array(
+    z
+      .int()
+      .min(0)
+      .max(2 ** 32 - 1),
+  ),
+  values: z.array(z.number()),
+});
 
 /**
  * One line of `<prefix>_qdrant.jsonl`: the part that Qdrant checks, and what the
@@ -17,12 +25,20 @@ export const PointSchema = z.strictObject({
 
 /** The body that creates the collection. */
 export const CollectionSchema = z.strictObject({
-  vectors: z.record(z.string(), z.strictObject({ size: z.int().min(1), distance: z.enum(["Cosine", "Dot", "Euclid", "Manhattan"]) })),
+  vectors: z.record(
+    z.string(),
+    z.strictObject({ size: z.int().min(1), distance: z.enum(["Cosine", "Dot", "Euclid", "Manhattan"]) }),
+  ),
   sparse_vectors: z.record(z.string(), z.strictObject({})),
 });
 
 /** One line of `<prefix>_sparse.jsonl`, as far as readers need it. */
-export const SparseLineSchema = z.looseObject({ id: z.int(), chunk_id: z.string(), space: z.string(), sparse_vector: SparseSchema });
+export const SparseLineSchema = z.looseObject({
+  id: z.int(),
+  chunk_id: z.string(),
+  space: z.string(),
+  sparse_vector: SparseSchema,
+});
 
 /** A checked sparse vector. */
 export type SparseNumbers = z.infer<typeof SparseSchema>;

@@ -257,6 +257,8 @@ export interface QuerySet {
   readonly kind: "queries";
   readonly id: string;
   readonly queries: readonly Query[];
+  /** `duplicate_queries` where a text was given more than once; it is asked once. */
+  readonly notes: readonly Note[];
 }
 
 /** A chunk as an answer to a query. */

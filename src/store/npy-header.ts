@@ -73,12 +73,16 @@ export function parseNpyHeader(text: string): NpyHeader | string {
     found[key] = value;
   }
   const names = Object.keys(found).sort().join(", ");
-  if (names !== "descr, fortran_order, shape") return `its header has the keys ${names || "(none)"}, not descr, fortran_order and shape`;
+  if (names !== "descr, fortran_order, shape")
+    return `its header has the keys ${names || "(none)"}, not descr, fortran_order and shape`;
   const { descr, fortran_order: fortran, shape } = found as { descr: string; fortran_order: string; shape: string };
   if (fortran === "True") return "its rows are stored in Fortran order; save it with numpy.ascontiguousarray";
   if (fortran !== "False") return `its fortran_order is ${fortran}`;
   const type = (Object.keys(npyTypes) as NpyType[]).find((name) => `'${npyTypes[name].descr}'` === descr);
-  if (!type) return `its element type is ${descr}; read are ${Object.values(npyTypes).map((t) => t.descr).join(", ")}`;
+  if (!type)
+    return `its element type is ${descr}; read are ${Object.values(npyTypes)
+      .map((t) => t.descr)
+      .join(", ")}`;
   const sizes = parseShape(shape);
   if (typeof sizes === "string") return sizes;
   return { type, shape: sizes };
@@ -87,8 +91,13 @@ export function parseNpyHeader(text: string): NpyHeader | string {
 function parseShape(tuple: string): number[] | string {
   const inner = /^\(\s*((?:\d+L?\s*,\s*)*(?:\d+L?\s*)?)\)$/.exec(tuple)?.[1];
   if (inner === undefined) return `its shape is ${JSON.stringify(tuple)}`;
-  const sizes = inner.split(",").map((part) => part.trim().replace("L", "")).filter((part) => part !== "").map(Number);
+  const sizes = inner
+    .split(",")
+    .map((part) => part.trim().replace("L", ""))
+    .filter((part) => part !== "")
+    .map(Number);
   if (sizes.length < 1 || sizes.length > 2) return `it has ${sizes.length} dimensions; arrays of 1 or 2 are read`;
-  if (!Number.isSafeInteger(sizes.reduce((a, b) => a * b, 8))) return `its shape ${tuple} is beyond what can be addressed`;
+  if (!Number.isSafeInteger(sizes.reduce((a, b) => a * b, 8)))
+    return `its shape ${tuple} is beyond what can be addressed`;
   return sizes;
 }

@@ -3,7 +3,14 @@ import { endianness } from "node:os";
 import { arrayFileDamaged, arrayShapeWrong } from "../core/errors.js";
 import type { Matrix } from "../core/matrix.js";
 import { openAtomic, type Written } from "./atomic.js";
-import { encodeNpyHeader, NPY_PREFIX_BYTES, type NpyType, npyTypes, parseNpyHeader, readNpyPrefix } from "./npy-header.js";
+import {
+  encodeNpyHeader,
+  NPY_PREFIX_BYTES,
+  type NpyType,
+  npyTypes,
+  parseNpyHeader,
+  readNpyPrefix,
+} from "./npy-header.js";
 
 export type { NpyType } from "./npy-header.js";
 
@@ -54,7 +61,9 @@ async function openedNpy<T extends NpyType>(file: FileHandle, path: string, expe
   const start = readNpyPrefix(await readBytes(file, path, 0, Math.min(size, NPY_PREFIX_BYTES)));
   if (typeof start === "string") throw damaged(start);
   if (start.dataAt > size) throw damaged(`it ends inside its header, at ${size} bytes`);
-  const header = parseNpyHeader((await readBytes(file, path, start.textAt, start.dataAt - start.textAt)).toString("latin1"));
+  const header = parseNpyHeader(
+    (await readBytes(file, path, start.textAt, start.dataAt - start.textAt)).toString("latin1"),
+  );
   if (typeof header === "string") throw damaged(header);
   const { type, shape } = header;
   if (expected !== undefined && type !== expected) throw damaged(`it holds ${type}, not ${expected}`);
@@ -115,7 +124,12 @@ export type NpyData = Float32Array | Float64Array | BigInt64Array | Uint32Array 
  * @param type int64 for a Float64Array of integers; otherwise the array's own type
  * @throws RagError `store_write_failed`, `array_shape`
  */
-export async function writeNpy(path: string, data: NpyData, shape: readonly number[], type = typeOf(data)): Promise<Written> {
+export async function writeNpy(
+  path: string,
+  data: NpyData,
+  shape: readonly number[],
+  type = typeOf(data),
+): Promise<Written> {
   const file = await openNpyWriter(path, type, shape);
   try {
     await file.write(data);
@@ -138,7 +152,12 @@ export interface NpyWriter {
 /** Begins an `.npy` file whose rows come in turn. @throws RagError `store_write_failed`, `array_shape` */
 export async function openNpyWriter(path: string, type: NpyType, shape: readonly number[]): Promise<NpyWriter> {
   const total = shape.reduce((a, b) => a * b, 1);
-  if (shape.length < 1 || shape.length > 2 || !shape.every((n) => Number.isSafeInteger(n) && n >= 0) || !Number.isSafeInteger(total * 8)) {
+  if (
+    shape.length < 1 ||
+    shape.length > 2 ||
+    !shape.every((n) => Number.isSafeInteger(n) && n >= 0) ||
+    !Number.isSafeInteger(total * 8)
+  ) {
     throw arrayShapeWrong(path, `the shape is (${shape.join(", ")})`);
   }
   const file = await openAtomic(path, `an array of ${shape.join(" x ")} ${type}`);
@@ -153,7 +172,8 @@ export async function openNpyWriter(path: string, type: NpyType, shape: readonly
       if (typeOf(rows) !== type && !(type === "int64" && rows instanceof Float64Array)) {
         await refuse(`${typeOf(rows)} rows were given for ${type}`);
       }
-      if (rows.length % Math.max(1, shape[1] ?? 1) !== 0) await refuse(`${rows.length} numbers are no whole rows of ${shape[1]}`);
+      if (rows.length % Math.max(1, shape[1] ?? 1) !== 0)
+        await refuse(`${rows.length} numbers are no whole rows of ${shape[1]}`);
       if (written + rows.length > total) await refuse(`more than ${total} numbers were given`);
       written += rows.length;
       const raw = type === "int64" && rows instanceof Float64Array ? toInt64(rows, path) : rows;
@@ -179,7 +199,8 @@ function toInt64(values: Float64Array, path: string): BigInt64Array {
   const out = new BigInt64Array(values.length);
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
-    if (!Number.isSafeInteger(value)) throw arrayShapeWrong(path, `element ${i} is ${value}, no integer that int64 rows can take`);
+    if (!Number.isSafeInteger(value))
+      throw arrayShapeWrong(path, `element ${i} is ${value}, no integer that int64 rows can take`);
     out[i] = BigInt(value);
   }
   return out;
@@ -195,7 +216,8 @@ function arrayOver(buffer: ArrayBuffer, type: NpyType, path: string): NpyArrays[
   const out = new Float64Array(wide.length);
   for (let i = 0; i < wide.length; i++) {
     out[i] = Number(wide[i]);
-    if (!Number.isSafeInteger(out[i])) throw arrayFileDamaged(path, `element ${i} is ${wide[i]}, beyond the integers that are exact here`);
+    if (!Number.isSafeInteger(out[i]))
+      throw arrayFileDamaged(path, `element ${i} is ${wide[i]}, beyond the integers that are exact here`);
   }
   return out;
 }

@@ -26,14 +26,17 @@ for (const value of values) {
 }
 
 test("badges say what this call did", () => {
-  const run = sample.denseRun();
-  const badges = (more: object) => cardOf({ ...run, notes: [], ...more }).badges.map((b) => b.text);
-  assert.deepEqual(badges({ resumedBatches: 0 }), []);
+  const run = sample.largeDenseRun();
+  const badges = (more: object) => cardOf({ ...run, reused: false, ...more }).badges.map((b) => b.text);
+  assert.deepEqual(badges({}), []);
   assert.deepEqual(badges({ resumedBatches: 1 }), ["resumed 1 batch"]);
-  assert.deepEqual(badges({ reused: true, resumedBatches: 0, notes: [{ code: "sample_model", message: "m" }] }), [
-    "reused",
-    "sample model",
-  ]);
+  assert.deepEqual(badges({ reused: true }), ["reused"]);
+  for (const shown of [sample.primeRun(), sample.denseRun(), sample.sparseRun(), sample.rerankRun()]) {
+    assert.ok(
+      cardOf(shown).badges.some((b) => b.text === "sample model"),
+      shown.kind,
+    );
+  }
   assert.deepEqual(cardOf(sample.skipped()).badges, [{ text: "off: set by env", tone: "warn" }]);
 });
 
@@ -50,7 +53,7 @@ test("what a card leaves out, it counts", () => {
   const notes = Array.from({ length: 40 }, (_, i) => ({ code: `n${i}`, message: "m" }));
   const card = cardOf({ ...sample.denseRun(), notes });
   assert.equal(card.notes.length, 9);
-  assert.equal(card.notes.at(-1)?.text, "and 32 more notes in run.notes");
+  assert.equal(card.notes.at(-1)?.text, "and 32 more notes in the value's notes");
   assert.match(textOf(card), /\n {2}! and 7 more notes$/m);
   const fused = cardOf(sample.fusedRun());
   assert.equal(fused.tables[0]?.groups.length, 6);

@@ -113,11 +113,6 @@ function base<K extends string>(kind: K) {
   };
 }
 
-const SAMPLE_NOTE = {
-  code: "sample_model",
-  message: "The models are small samples that show the method; they are no models for work.",
-};
-
 export function primeRun(): PrimeRun {
   const files = (key: string, weights: number) =>
     [
@@ -139,7 +134,6 @@ export function primeRun(): PrimeRun {
     ...base("prime"),
     models,
     bytes: models.reduce((n, m) => n + m.bytes, 0),
-    notes: [SAMPLE_NOTE],
     telemetry: telemetry(0.082, { phases: { hash: 0.061, locate: 0.012 } }),
   };
 }
@@ -204,7 +198,6 @@ export function denseRun(): DenseRun {
         message: "3 texts are longer than sample-bi-encoder reads; their ends are not in the vectors.",
         count: 3,
       },
-      SAMPLE_NOTE,
     ],
     resumedBatches: 12,
     telemetry: telemetry(6.9, {
@@ -235,7 +228,12 @@ export function largeDenseRun(): DenseRun {
     ...one,
     name,
     model: batches
-      ? modelUse(name, { dtype: "fp16", device: name === "bge-m3" ? "cuda:0" : "cuda:1", maxTokens: 8192 })
+      ? modelUse(name, {
+          hubId: `Xenova/${name}`,
+          dtype: "fp16",
+          device: name === "bge-m3" ? "cuda:0" : "cuda:1",
+          maxTokens: 8192,
+        })
       : null,
     rows: 24_000,
     dim: 1024,
@@ -311,6 +309,7 @@ export const QUESTIONS = [
 export function querySet(): QuerySet {
   return {
     kind: "queries",
+    notes: [{ code: "duplicate_queries", message: "1 text was given more than once; it is asked once.", count: 1 }],
     id: "queries-3f0d7c1f9f7c6f2e",
     queries: QUESTIONS.map((text, i) => ({
       id: `q-${sha256(text).slice(0, 16)}`,
@@ -387,7 +386,6 @@ export function rerankRun(): RerankRun {
     truncated: 0,
     lostTokens: 0,
     logitBins: histogram(results.flatMap((r) => r.candidates.map((c) => c.logit))),
-    notes: [SAMPLE_NOTE],
     telemetry: telemetry(4.6, { batches, memory: [memoryOf(batches, 150)], phases: { load: 0.38, encode: 4.1 } }),
   };
 }

@@ -1,15 +1,26 @@
 /** A small collection made of real files on disk, in the form the stages leave them. No session is needed. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { contentId, sha256 } from "../../dist/core/hash.js";
-import type { CollectionSource } from "../../dist/export/collection.js";
-import type { Chunk, ChunkRun, DenseRun, ModelUse, RerankRun, SparseRun, StageTelemetry } from "../../dist/schema/types.js";
+import { type CollectionSource, writeCollection, writeManifest } from "../../dist/export/collection.js";
+import { buildSummary, type SummaryInput } from "../../dist/export/summary.js";
+import { togglesOf } from "../../dist/export/toggles.js";
+import type { ManifestArtefact, ProcessingSummary } from "../../dist/schema/manifest.js";
+import type {
+  Chunk,
+  ChunkRun,
+  DenseRun,
+  ModelUse,
+  RerankRun,
+  SparseRun,
+  StageTelemetry,
+} from "../../dist/schema/types.js";
 import { openChunkWriter } from "../../dist/store/chunks.js";
 import { writeNpy } from "../../dist/store/npy.js";
 
 /** Texts with what breaks careless formats: quotes, line ends, other scripts, emoji, a tab, markup. */
 export const TEXTS = [
-  "Export a table\n\n| a | b |\n|---|---|\n| 1 | \"2\" |\n",
+  'Export a table\n\n| a | b |\n|---|---|\n| 1 | "2" |\n',
   "```python\ndef f(x):\n\treturn x  # tab and two spaces\n```",
   "Größe, naïve café, 日本語のテキスト, עברית, 👩‍💻 emoji.",
   "<script>alert('x')</script> & <b>markup</b> \\u0041 \\n as text",
@@ -23,8 +34,29 @@ const telemetry = (batches: number, model: string): StageTelemetry => ({
   finishedAt: "2026-11-20T10:00:02.500Z",
   seconds: 2.5,
   phases: { load: 0.5, encode: 1.75 },
-  batches: Array.from({ length: batches }, (_, index) => ({ index, model, device: "cpu", rows: 4, tokens: 40, paddedTokens: 48, seconds: 0.25 + index / 8, at: 1 + index })),
-  memory: [{ device: "cpu", source: "resident set", interval: "every batch", capBytes: null, peakBytes: 5e7, points: [{ at: 1, bytes: 4e7 }, { at: 2, bytes: 5e7 }] }],
+  batches: Array.from({ length: batches }, (_, index) => ({
+    index,
+    model,
+    device: "cpu",
+    rows: 4,
+    tokens: 40,
+    paddedTokens: 48,
+    seconds: 0.25 + index / 8,
+    at: 1 + index,
+  })),
+  memory: [
+    {
+      device: "cpu",
+      source: "resident set",
+      interval: "every batch",
+      capBytes: null,
+      peakBytes: 5e7,
+      points: [
+        { at: 1, bytes: 4e7 },
+        { at: 2, bytes: 5e7 },
+      ],
+    },
+  ],
 });
 
 export const model = (key: string): ModelUse => ({
@@ -111,9 +143,19 @@ export async function makeSource(dir: string, options: CorpusOptions): Promise<C
   };
   const chunkDir = await at("chunk");
   const writer = await openChunkWriter(chunkDir);
-  const document = { document: "guide/doc.md", documentId: "d", sha256: sha256("d"), bytes: 1, characters: 1, chunks: rows };
+  const document = {
+    document: "guide/doc.md",
+    documentId: "d",
+    sha256: sha256("d"),
+    bytes: 1,
+    characters: 1,
+    chunks: rows,
+  };
   for (let from = 0; from < rows; from += 1000) {
-    await writer.add(document, Array.from({ length: Math.min(1000, rows - from) }, (_, r) => chunkOf(from + r)));
+    await writer.add(
+      document,
+      Array.from({ length: Math.min(1000, rows - from) }, (_, r) => chunkOf(from + r)),
+    );
   }
   await writer.finish();
   const chunks: ChunkRun = {
@@ -176,7 +218,10 @@ async function makeSparse(dir: string, chunk: string, rows: number): Promise<Spa
     const values: number[] = [];
     let emptyRows = 0;
     for (let r = 0; r < rows; r++) {
-      const terms = name === "bm25" && r % 9 === 8 ? [] : [...new Set(Array.from({ length: 6 }, () => Math.floor((next() + 1) * 100)))].sort((a, b) => a - b);
+      const terms =
+        name === "bm25" && r % 9 === 8
+          ? []
+          : [...new Set(Array.from({ length: 6 }, () => Math.floor((next() + 1) * 100)))].sort((a, b) => a - b);
       if (terms.length === 0) emptyRows++;
       indices.push(...terms);
       values.push(...terms.map(() => Math.fround(Math.abs(next()) + 0.01)));
@@ -187,7 +232,7 @@ async function makeSparse(dir: string, chunk: string, rows: number): Promise<Spa
     await writeNpy(join(dir, files.indices), Uint32Array.from(indices), [indices.length]);
     await writeNpy(join(dir, files.values), Float32Array.from(values), [values.length]);
     const bm25 = name === "bm25";
-    if (bm25) await (await import("node:fs/promises")).writeFile(join(dir, "bm25.txt"), Array.from({ length: 200 }, (_, i) => `term${i}\n`).join(""));
+    if (bm25) await writeFile(join(dir, "bm25.txt"), Array.from({ length: 200 }, (_, i) => `term${i}\n`).join(""));
     vectors.push({
       name,
       engine: bm25 ? ("bm25" as const) : ("splade" as const),
@@ -210,24 +255,74 @@ async function makeSparse(dir: string, chunk: string, rows: number): Promise<Spa
 export const QUERY = "a query whose text must stay in memory";
 
 function makeRerank(chunk: string, rows: number): RerankRun {
-  const candidates = [3, 1, 0].filter((row) => row < rows).map((row, i) => ({
-    row,
-    chunkId: chunkOf(row).id,
-    document: chunkOf(row).document,
-    section: "Guide",
-    score: 0.5 / (i + 1),
-    ranks: { "dense:model-a": i + 1 },
-    logit: Math.fround(2.1 - i),
-    before: 3 - i,
-  }));
+  const candidates = [3, 1, 0]
+    .filter((row) => row < rows)
+    .map((row, i) => ({
+      row,
+      chunkId: chunkOf(row).id,
+      document: chunkOf(row).document,
+      section: "Guide",
+      score: 0.5 / (i + 1),
+      ranks: { "dense:model-a": i + 1 },
+      logit: Math.fround(2.1 - i),
+      before: 3 - i,
+    }));
   return {
     ...base("rerank", "", chunk, 1),
     model: model("cross"),
     results: [{ queryId: sha256(QUERY).slice(0, 16), queryLength: QUERY.length, source: "operator", candidates }],
-    queries: { kind: "queries", id: "q", queries: [{ id: sha256(QUERY).slice(0, 16), text: QUERY, source: "operator" }] },
+    queries: {
+      kind: "queries",
+      id: "q",
+      notes: [],
+      queries: [{ id: sha256(QUERY).slice(0, 16), text: QUERY, source: "operator" }],
+    },
     pairs: 3,
     truncated: 1,
     lostTokens: 5,
     logitBins: [],
   };
+}
+
+const unset = { layer: "default", source: "default" } as const;
+
+/** Toggles as a session has them. */
+export function toggles(enableRerank = true, enableSparse = true) {
+  const source = { layer: "environment", source: "env" } as const;
+  return togglesOf(
+    { enableRerank, enableSparse, sparse: ["model-a", "bm25"] },
+    { enableRerank: enableRerank ? unset : source, enableSparse: enableSparse ? unset : source, sparse: unset },
+  );
+}
+
+/** The manifest of a written source, with fixed times. */
+export function summaryOf(
+  source: CollectionSource,
+  artefacts: readonly ManifestArtefact[],
+  over: Partial<SummaryInput> = {},
+): ProcessingSummary {
+  return buildSummary({
+    collection: source.collection,
+    generatedAt: "2026-11-20T11:00:00.000Z",
+    toggles: toggles(),
+    chunks: source.chunks,
+    dense: source.dense,
+    sparse: source.sparse,
+    rerank: source.rerank,
+    artefacts,
+    measure: {
+      startedAt: "2026-11-20T10:59:00.000Z",
+      finishedAt: "2026-11-20T10:59:01.500Z",
+      files: artefacts.length,
+      bytes: 2_000_000,
+    },
+    ...over,
+  });
+}
+
+/** A whole export in `folder`. */
+export async function exportTo(folder: string, source: CollectionSource): Promise<ManifestArtefact[]> {
+  const artefacts = await writeCollection(folder, source);
+  await writeManifest(folder, summaryOf(source, artefacts));
+  return artefacts;
 }

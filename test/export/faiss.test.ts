@@ -23,7 +23,11 @@ const absent = !existsSync(real) && `${real} is absent: no index written by FAIS
 
 /** Rows held in memory. */
 function rowsOf(data: Float32Array, dim: number) {
-  return { rows: data.length / dim, dim, readRows: async (from: number, to: number) => data.slice(from * dim, to * dim) };
+  return {
+    rows: data.length / dim,
+    dim,
+    readRows: async (from: number, to: number) => data.slice(from * dim, to * dim),
+  };
 }
 
 /** `faiss.write_index` of an IndexFlatIP with the rows (1, 2) and (3, 4), faiss-cpu 1.15.1. */
@@ -70,7 +74,10 @@ describe("writeFlatIndex", () => {
     const stop = new AbortController();
     stop.abort(new Error("stopped here"));
     const path = join(dir, "stopped.faiss");
-    await assert.rejects(writeFlatIndex(path, rowsOf(Float32Array.of(1), 1), "inner_product", stop.signal), /stopped here/);
+    await assert.rejects(
+      writeFlatIndex(path, rowsOf(Float32Array.of(1), 1), "inner_product", stop.signal),
+      /stopped here/,
+    );
     assert.equal(existsSync(path), false);
   });
 });
@@ -99,7 +106,11 @@ describe("openFlatIndex", () => {
     for (const [bytes, pattern] of cases) {
       const path = join(dir, "bad.faiss");
       await writeFile(path, bytes);
-      await assert.rejects(openFlatIndex(path), (error: RagError) => error.code === "index_damaged" && pattern.test(error.message), String(pattern));
+      await assert.rejects(
+        openFlatIndex(path),
+        (error: RagError) => error.code === "index_damaged" && pattern.test(error.message),
+        String(pattern),
+      );
     }
     await assert.rejects(openFlatIndex(join(dir, "nowhere.faiss")), { code: "index_damaged" });
   });
@@ -121,7 +132,10 @@ describe("nearestRows", () => {
       scores.sort((a, b) => b.score - a.score || a.row - b.row);
       assert.deepEqual(found[q], scores.slice(0, 12));
     }
-    assert.deepEqual(found[0]?.slice(0, 3).map(({ row }) => row), [7, 100, 4000]);
+    assert.deepEqual(
+      found[0]?.slice(0, 3).map(({ row }) => row),
+      [7, 100, 4000],
+    );
   });
 
   it("samples the same different rows each time", () => {
@@ -140,20 +154,30 @@ describe("searchWithFaiss", () => {
     await writeFlatIndex(path, rowsOf(data, 32));
     const queries = data.slice(0, 32 * 50);
     const answer = await searchWithFaiss(path, queries, 5);
-    if (answer.kind === "absent") return t.skip(`faiss-node can't be asked (${answer.reason}); npm run setup:faiss builds it`);
+    if (answer.kind === "absent")
+      return t.skip(`faiss-node can't be asked (${answer.reason}); npm run setup:faiss builds it`);
     const expected = await nearestRows(rowsOf(data, 32), queries, 5);
-    assert.deepEqual(answer.results.map((list) => list.map(({ row }) => row)), expected.map((list) => list.map(({ row }) => row)));
-    answer.results.forEach((list, q) => {
-      list.forEach(({ score }, rank) => assert.ok(Math.abs(score - (expected[q]?.[rank]?.score as number)) < 1e-5));
-    });
+    assert.deepEqual(
+      answer.results.map((list) => list.map(({ row }) => row)),
+      expected.map((list) => list.map(({ row }) => row)),
+    );
+    for (const [q, list] of answer.results.entries()) {
+      for (const [rank, { score }] of list.entries()) {
+        assert.ok(Math.abs(score - (expected[q]?.[rank]?.score as number)) < 1e-5);
+      }
+    }
   });
 
   it("refuses what FAISS would not survive", async () => {
     const path = join(dir, "refuse.faiss");
     await writeFlatIndex(path, rowsOf(Float32Array.of(1, 2, 3, 4), 2));
     const refused = (queries: Float32Array, k: number, pattern: RegExp) =>
-      assert.rejects(searchWithFaiss(path, queries, k), (error: RagError) => error.code === "bad_search" && pattern.test(error.message));
-    for (const k of [0, -1, 3, 0.5, Number.NaN]) await refused(Float32Array.of(1, 0), k, /a whole number from 1 to the 2 rows/);
+      assert.rejects(
+        searchWithFaiss(path, queries, k),
+        (error: RagError) => error.code === "bad_search" && pattern.test(error.message),
+      );
+    for (const k of [0, -1, 3, 0.5, Number.NaN])
+      await refused(Float32Array.of(1, 0), k, /a whole number from 1 to the 2 rows/);
     await refused(Float32Array.of(1, 0, 1), 1, /a multiple of 2/);
     await refused(new Float32Array(0), 1, /a multiple of 2/);
     await refused(Float32Array.of(1, Number.NaN), 1, /every number is finite/);
@@ -166,6 +190,9 @@ describe("searchWithFaiss", () => {
   it("ends its process when the signal aborts", async () => {
     const path = join(dir, "abort.faiss");
     await writeFlatIndex(path, rowsOf(Float32Array.of(1, 2, 3, 4), 2));
-    await assert.rejects(searchWithFaiss(path, Float32Array.of(1, 0), 1, AbortSignal.abort(new Error("stopped here"))), /stopped here/);
+    await assert.rejects(
+      searchWithFaiss(path, Float32Array.of(1, 0), 1, AbortSignal.abort(new Error("stopped here"))),
+      /stopped here/,
+    );
   });
 });

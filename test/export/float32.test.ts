@@ -12,7 +12,10 @@ function plain(value: number): number {
   return value;
 }
 
-const length = (value: number) => String(Math.abs(value)).replace(/e.*|\./g, "").replace(/^0+|0+$/g, "").length;
+const length = (value: number) =>
+  String(Math.abs(value))
+    .replace(/e.*|\./g, "")
+    .replace(/^0+|0+$/g, "").length;
 
 describe("shortestFloat32", () => {
   it("reads back as the same float32, as short as can be, for all kinds of bits", () => {
@@ -30,12 +33,17 @@ describe("shortestFloat32", () => {
   });
 
   it("keeps edges", () => {
-    const edges = [0, 1, -1, 0.5, 0.1, 1e-45, 1.1754943508222875e-38, 3.4028234663852886e38, 16777216, 1e22, 1e-10, 123456.7];
+    const edges = [
+      0, 1, -1, 0.5, 0.1, 1e-45, 1.1754943508222875e-38, 3.4028234663852886e38, 16777216, 1e22, 1e-10, 123456.7,
+    ];
     for (const edge of edges) {
       const value = Math.fround(edge);
       assert.equal(Math.fround(shortestFloat32(value)), value);
       assert.equal(shortestFloat32(value), plain(value));
     }
-    assert.equal(JSON.stringify(jsonNumbers(Float32Array.of(0.1, 0.2, -0.3, 1e-7, 16777216))), "[0.1,0.2,-0.3,1e-7,16777216]");
+    assert.equal(
+      JSON.stringify(jsonNumbers(Float32Array.of(0.1, 0.2, -0.3, 1e-7, 16777216))),
+      "[0.1,0.2,-0.3,1e-7,16777216]",
+    );
   });
 });

@@ -22,11 +22,14 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return out;
 }
 
-const VALUES = ["a\nb\u2028c", { b: [1, 2.5], a: null }, 7, "👩‍💻 \\ud800 \" \u0000", []];
+const VALUES = ["a\nb\u2028c", { b: [1, 2.5], a: null }, 7, '👩‍💻 \\ud800 " \u0000', []];
 
 describe("portableJson", () => {
-  it("is JSON.stringify for well-formed text", () => {
-    for (const value of VALUES) assert.equal(portableJson(value), JSON.stringify(value));
+  it("is JSON.stringify for well-formed text, on one line wherever it is read", () => {
+    for (const value of VALUES.slice(1)) assert.equal(portableJson(value), JSON.stringify(value));
+    const text = "a\u2028b\u2029c\u0085d\ne\u000bf\u001cg \\u2028";
+    assert.equal(JSON.parse(portableJson(text)), text);
+    assert.doesNotMatch(portableJson(text), /[\n\v\f\r\u001c-\u001e\u0085\u2028\u2029]/);
   });
 
   it("replaces lone surrogates and nothing else", () => {
@@ -53,7 +56,10 @@ describe("writeJsonArray and writeJsonLines", () => {
       assert.deepEqual(await all(arrayLines(array)), values);
       const lines = join(dir, "lines.jsonl");
       assert.equal((await writeJsonLines(lines, each(values), "x")).rows, values.length);
-      assert.deepEqual((await all(linesOf(lines))).map((line) => JSON.parse(line)), values);
+      assert.deepEqual(
+        (await all(linesOf(lines))).map((line) => JSON.parse(line)),
+        values,
+      );
     }
   });
 
@@ -63,7 +69,10 @@ describe("writeJsonArray and writeJsonLines", () => {
       throw new TypeError("the source broke");
     }
     await assert.rejects(writeJsonLines(join(dir, "broken.jsonl"), broken(), "x"), TypeError);
-    assert.deepEqual((await readdir(dir)).filter((name) => name.includes("broken")), []);
+    assert.deepEqual(
+      (await readdir(dir)).filter((name) => name.includes("broken")),
+      [],
+    );
   });
 });
 

@@ -15,7 +15,9 @@ describe("readSummary", () => {
   it("reads every past shape of the reference", { skip: absent }, async () => {
     const seen: Record<string, unknown> = {};
     for (const name of (await readdir(shapes)).sort()) {
-      const { schemaVersion, collection, chunkCount, generatedAt, toggles, dense, sparse, rerank } = await read(new URL(name, shapes));
+      const { schemaVersion, collection, chunkCount, generatedAt, toggles, dense, sparse, rerank } = await read(
+        new URL(name, shapes),
+      );
       assert.ok(generatedAt, name);
       assert.ok((dense?.models.length ?? 0) > 0, name);
       assert.equal(sparse !== null, toggles.enableSparse, name);
@@ -27,8 +29,16 @@ describe("readSummary", () => {
         assert.equal(sparse.models.length, 1, name);
         assert.equal(Object.keys(sparse.devices).length, 1, name);
       }
-      if (rerank) assert.deepEqual([rerank.executed, rerank.status, typeof rerank.model], [true, "executed", "string"], name);
-      seen[name] = [schemaVersion, collection, chunkCount, dense?.embeddings, rerank?.runId ?? null, rerank?.scores.length ?? null];
+      if (rerank)
+        assert.deepEqual([rerank.executed, rerank.status, typeof rerank.model], [true, "executed", "string"], name);
+      seen[name] = [
+        schemaVersion,
+        collection,
+        chunkCount,
+        dense?.embeddings,
+        rerank?.runId ?? null,
+        rerank?.scores.length ?? null,
+      ];
     }
     const mini = ["v4.1", "docling-mini", 6, 6];
     const old = ["v4.0", "Docling", 3096, 9288];
@@ -36,7 +46,14 @@ describe("readSummary", () => {
       "default_on__processing_summary_default-on_20251030.json": [...mini, "docling-mini-rerank-default", 3],
       "fallback_force__processing_summary_fallback_20251030.json": [...mini, null, null],
       "goldens__processing_summary_default_on.json": [...mini, "docling-mini-rerank-default", 3],
-      "processing_summary_default-on_20251118.json": ["v4.1", "docling-full", 3096, 3096, "docling-default-rerank-gpu-20251118", 3],
+      "processing_summary_default-on_20251118.json": [
+        "v4.1",
+        "docling-full",
+        3096,
+        3096,
+        "docling-default-rerank-gpu-20251118",
+        3,
+      ],
       "processing_summary_defaults_20251025.json": [...old, null, 0],
       "processing_summary_defaults_20251026.json": [...old, null, 0],
       "processing_summary_disable_both_20251025.json": [...old, null, null],
@@ -62,7 +79,14 @@ describe("readSummary", () => {
         sparseModels: ["splade"],
         sources: { enable_rerank: "default", enable_sparse: "default", sparse_models: "default" },
       },
-      dense: { runId: null, embeddings: 6, dimension: null, models: ["jina-code-embeddings-1.5b"], device: "cpu", seconds: null },
+      dense: {
+        runId: null,
+        embeddings: 6,
+        dimension: null,
+        models: ["jina-code-embeddings-1.5b"],
+        device: "cpu",
+        seconds: null,
+      },
       sparse: {
         runId: null,
         models: ["naver/splade-cocondenser-ensembledistil"],
@@ -86,8 +110,18 @@ describe("readSummary", () => {
         fallbackReason: null,
       },
       spans: {
-        "rag.rerank": { spanId: "span-rerank-default", status: "active", reason: null, attributes: { latency_ms: 42.5 } },
-        "rag.sparse": { spanId: "span-sparse-default", status: "active", reason: null, attributes: { coverage_ratio: 1 } },
+        "rag.rerank": {
+          spanId: "span-rerank-default",
+          status: "active",
+          reason: null,
+          attributes: { latency_ms: 42.5 },
+        },
+        "rag.sparse": {
+          spanId: "span-sparse-default",
+          status: "active",
+          reason: null,
+          attributes: { coverage_ratio: 1 },
+        },
       },
       warnings: [],
       artefacts: [],
@@ -102,17 +136,38 @@ describe("readSummary", () => {
   });
 
   it("takes a missing version as v4.0, and fields of a wrong type as absent", () => {
-    const view = readSummary({ chunk_count: "many", dense_run: [], sparse_run: { vectors: 3, models: ["a", 1] }, rerank_run: null, telemetry: 7, artefacts: [{}] });
+    const view = readSummary({
+      chunk_count: "many",
+      dense_run: [],
+      sparse_run: { vectors: 3, models: ["a", 1] },
+      rerank_run: null,
+      telemetry: 7,
+      artefacts: [{}],
+    });
     assert.equal(view.schemaVersion, "v4.0");
-    assert.deepEqual([view.legacy, view.chunkCount, view.dense, view.rerank, view.spans, view.artefacts], [[], null, null, null, {}, []]);
+    assert.deepEqual(
+      [view.legacy, view.chunkCount, view.dense, view.rerank, view.spans, view.artefacts],
+      [[], null, null, null, {}, []],
+    );
     assert.deepEqual(view.sparse?.models, ["a"]);
   });
 
   it("refuses a newer version, an older one, and what is no manifest", () => {
     for (const version of ["v4.2", "v5.0", "v10.1"]) {
-      assert.throws(() => readSummary({ schema_version: version }), { code: "manifest_newer", message: new RegExp(`schema ${version}, and v4\\.0 and v4\\.1 are read\\. Update rag-cells`) });
+      assert.throws(() => readSummary({ schema_version: version }), {
+        code: "manifest_newer",
+        message: new RegExp(`schema ${version}, and v4\\.0 and v4\\.1 are read\\. Update rag-cells`),
+      });
     }
-    for (const bad of [{ schema_version: "v3.9" }, { schema_version: "4.1" }, { schema_version: 4 }, [], null, "text", 1]) {
+    for (const bad of [
+      { schema_version: "v3.9" },
+      { schema_version: "4.1" },
+      { schema_version: 4 },
+      [],
+      null,
+      "text",
+      1,
+    ]) {
       assert.throws(() => readSummary(bad), { code: "manifest_unreadable" });
     }
   });

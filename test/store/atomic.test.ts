@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { RagError } from "../../dist/core/errors.js";
+import type { RagError } from "../../dist/core/errors.js";
 import { openAtomic, openText, removeLeftovers, writeAtomic } from "../../dist/store/atomic.js";
 
 let dir = "";
@@ -18,7 +18,10 @@ const MODULE = new URL("../../dist/store/atomic.js", import.meta.url).href;
 
 /** Runs a script in a process of its own behind a shell line that sets its limits. */
 function inShell(line: string, script: string) {
-  return spawnSync("sh", ["-c", line, "sh", process.execPath, `--input-type=module`, "-e", script], { encoding: "utf8", timeout: 60_000 });
+  return spawnSync("sh", ["-c", line, "sh", process.execPath, `--input-type=module`, "-e", script], {
+    encoding: "utf8",
+    timeout: 60_000,
+  });
 }
 
 describe("writeAtomic", () => {
@@ -37,7 +40,10 @@ describe("writeAtomic", () => {
       const path = join(dir, "new", "folder", name);
       const written = await writeAtomic(path, data);
       assert.deepEqual(await readFile(path), expected);
-      assert.deepEqual(written, { bytes: expected.length, sha256: createHash("sha256").update(expected).digest("hex") });
+      assert.deepEqual(written, {
+        bytes: expected.length,
+        sha256: createHash("sha256").update(expected).digest("hex"),
+      });
     }
   });
 
@@ -50,7 +56,10 @@ describe("writeAtomic", () => {
     }
     await assert.rejects(writeAtomic(path, broken()), new TypeError("the source broke"));
     assert.equal(await readFile(path, "utf8"), "old");
-    assert.deepEqual((await readdir(dir)).filter((name) => name.endsWith(".tmp")), []);
+    assert.deepEqual(
+      (await readdir(dir)).filter((name) => name.endsWith(".tmp")),
+      [],
+    );
   });
 
   it("names path and way out when the target is a folder", async () => {
@@ -61,7 +70,10 @@ describe("writeAtomic", () => {
       assert.match(error.message, /Can't write the manifest to ".*folder"\. .*EISDIR/);
       return true;
     });
-    assert.deepEqual((await readdir(dir)).filter((name) => name.endsWith(".tmp")), []);
+    assert.deepEqual(
+      (await readdir(dir)).filter((name) => name.endsWith(".tmp")),
+      [],
+    );
   });
 
   it("says so where the user may not write", async () => {
@@ -104,8 +116,16 @@ describe("writeAtomic", () => {
       await writeAtomic(at, new Uint8Array(1 << 20), "the vectors").catch((e) => console.log(e.code + " " + e.message));
       console.log(readdirSync(${JSON.stringify(mount)}).join(), readFileSync(at, "utf8"));`;
     const line = `mkdir -p ${mount} && mount -t tmpfs -o size=256k tmpfs ${mount} && exec "$@"`;
-    const { stdout, stderr } = spawnSync("unshare", ["-rm", "sh", "-c", line, "sh", process.execPath, "--input-type=module", "-e", script], { encoding: "utf8" });
-    assert.match(stdout, /^store_write_failed Can't write the vectors to ".*vectors\.npy"\. The disk is full\. Free space/, stderr);
+    const { stdout, stderr } = spawnSync(
+      "unshare",
+      ["-rm", "sh", "-c", line, "sh", process.execPath, "--input-type=module", "-e", script],
+      { encoding: "utf8" },
+    );
+    assert.match(
+      stdout,
+      /^store_write_failed Can't write the vectors to ".*vectors\.npy"\. The disk is full\. Free space/,
+      stderr,
+    );
     assert.match(stdout, /\nvectors\.npy old\n$/);
   });
 });
@@ -118,7 +138,10 @@ describe("openAtomic", () => {
     assert.equal((await readdir(dir)).includes("later"), false);
     await file.abort();
     await file.abort();
-    assert.deepEqual((await readdir(dir)).filter((name) => name.includes("later")), []);
+    assert.deepEqual(
+      (await readdir(dir)).filter((name) => name.includes("later")),
+      [],
+    );
     await assert.rejects(file.write("more"), /already aborted/);
   });
 
@@ -142,7 +165,10 @@ describe("openText", () => {
     const { bytes } = await file.commit();
     const text = await readFile(path, "utf8");
     assert.equal(bytes, Buffer.byteLength(text));
-    assert.deepEqual(text.split("\n").map((row) => row.slice(0, 2)), [...Array.from({ length: 9 }, (_, i) => `${i}é`), ""]);
+    assert.deepEqual(
+      text.split("\n").map((row) => row.slice(0, 2)),
+      [...Array.from({ length: 9 }, (_, i) => `${i}é`), ""],
+    );
   });
 });
 
@@ -155,6 +181,9 @@ describe("removeLeftovers", () => {
       await writeFile(join(folder, name), "");
     }
     assert.equal(await removeLeftovers(folder), 1);
-    assert.deepEqual((await readdir(folder)).sort(), [`.a.npy.${process.pid}.0.tmp`, ".b.npy.1.3.tmp", ".hidden", "a.npy"].sort());
+    assert.deepEqual(
+      (await readdir(folder)).sort(),
+      [`.a.npy.${process.pid}.0.tmp`, ".b.npy.1.3.tmp", ".hidden", "a.npy"].sort(),
+    );
   });
 });

@@ -28,6 +28,13 @@ async function foreign(name: string, header: string, payload: number, version = 
   return path;
 }
 
+/** A file of these bytes. */
+async function bytes(name: string, content: string | Uint8Array) {
+  const path = join(dir, name);
+  await writeFile(path, content);
+  return path;
+}
+
 const damaged = (pattern: RegExp) => (error: RagError) => {
   assert.equal(error.code, "array_damaged");
   assert.match(error.message, pattern);
@@ -108,11 +115,21 @@ describe("openNpyWriter", () => {
 describe("openNpy", () => {
   it("reads a range of rows from the file, and refuses rows that are not there", async () => {
     const path = join(dir, "range.npy");
-    await writeNpy(path, Float32Array.from({ length: 20 }, (_, i) => i), [10, 2]);
+    await writeNpy(
+      path,
+      Float32Array.from({ length: 20 }, (_, i) => i),
+      [10, 2],
+    );
     const file = await openNpy(path, "float32");
     assert.deepEqual(await file.readRows(3, 5), Float32Array.of(6, 7, 8, 9));
     assert.deepEqual(await file.readRows(10, 10), new Float32Array(0));
-    for (const [from, to] of [[-1, 2], [0, 11], [5, 4], [0.5, 1], [Number.NaN, 2]] as const) {
+    for (const [from, to] of [
+      [-1, 2],
+      [0, 11],
+      [5, 4],
+      [0.5, 1],
+      [Number.NaN, 2],
+    ] as const) {
       await assert.rejects(file.readRows(from, to), RangeError);
     }
     await file.close();
@@ -131,23 +148,56 @@ describe("openNpy", () => {
   });
 
   it("says what is wrong with a file, before it takes memory", async () => {
-    const header = (descr: string, fortran: string, shape: string) => `{'descr': ${descr}, 'fortran_order': ${fortran}, 'shape': ${shape}, }`;
+    const header = (descr: string, fortran: string, shape: string) =>
+      `{'descr': ${descr}, 'fortran_order': ${fortran}, 'shape': ${shape}, }`;
     const cases: [string, Promise<string>, RegExp][] = [
-      ["no array", (async () => (await writeFile(join(dir, "text"), "hello"), join(dir, "text")))(), /does not begin as an \.npy/],
-      ["empty", (async () => (await writeFile(join(dir, "none"), ""), join(dir, "none")))(), /does not begin/],
+      ["no array", bytes("text", "hello"), /does not begin as an \.npy/],
+      ["empty", bytes("none", ""), /does not begin/],
       ["version 3", foreign("v3", header("'<f4'", "False", "(1,)"), 4, 3), /format 3\.0; 1\.0 and 2\.0 are read/],
-      ["header cut", (async () => (await writeFile(join(dir, "cut"), Buffer.from(GOLDEN, "base64").subarray(0, 40)), join(dir, "cut")))(), /ends inside its header, at 40 bytes/],
-      ["huge header", (async () => (await writeFile(join(dir, "huge"), Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 2, 0, 255, 255, 255, 127])), join(dir, "huge")))(), /claims 2147483647 bytes; at most 10000/],
-      ["huge shape", foreign("hs", header("'<f4'", "False", "(1000000000, 1000000)"), 4), /beyond what can be addressed|bytes are missing/],
-      ["huger shape", foreign("hhs", header("'<f4'", "False", "(99999999999999999999, 99999999999999999999)"), 4), /beyond what can be addressed/],
+      [
+        "header cut",
+        bytes("cut", Buffer.from(GOLDEN, "base64").subarray(0, 40)),
+        /ends inside its header, at 40 bytes/,
+      ],
+      [
+        "huge header",
+        bytes("huge", Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 2, 0, 255, 255, 255, 127)),
+        /claims 2147483647 bytes; at most 10000/,
+      ],
+      [
+        "huge shape",
+        foreign("hs", header("'<f4'", "False", "(1000000000, 1000000)"), 4),
+        /beyond what can be addressed|bytes are missing/,
+      ],
+      [
+        "huger shape",
+        foreign("hhs", header("'<f4'", "False", "(99999999999999999999, 99999999999999999999)"), 4),
+        /beyond what can be addressed/,
+      ],
       ["truncated", foreign("t", header("'<f4'", "False", "(3,)"), 11), /1 bytes are missing/],
       ["trailing", foreign("tr", header("'<f4'", "False", "(3,)"), 14), /2 bytes too many/],
-      ["Fortran order", foreign("f", header("'<f4'", "True", "(1,)"), 4), /Fortran order; save it with numpy\.ascontiguousarray/],
+      [
+        "Fortran order",
+        foreign("f", header("'<f4'", "True", "(1,)"), 4),
+        /Fortran order; save it with numpy\.ascontiguousarray/,
+      ],
       ["big endian", foreign("be", header("'>f4'", "False", "(1,)"), 4), /element type is '>f4'; read are <f4/],
       ["objects", foreign("o", header("'|O'", "False", "(1,)"), 4), /element type is '\|O'/],
-      ["structured", foreign("st", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", 4), /can't be read from " ?\[\('a'|can't be read from "'descr'/],
-      ["code", foreign("c", "{'descr': __import__('os').system('true'), 'fortran_order': False, 'shape': (1,)}", 4), /can't be read from/],
-      ["a key twice", foreign("k2", "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", 4), /descr twice/],
+      [
+        "structured",
+        foreign("st", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", 4),
+        /can't be read from " ?\[\('a'|can't be read from "'descr'/,
+      ],
+      [
+        "code",
+        foreign("c", "{'descr': __import__('os').system('true'), 'fortran_order': False, 'shape': (1,)}", 4),
+        /can't be read from/,
+      ],
+      [
+        "a key twice",
+        foreign("k2", "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", 4),
+        /descr twice/,
+      ],
       ["a key missing", foreign("k1", "{'descr': '<f4', 'shape': (1,)}", 4), /the keys descr, shape, not/],
       ["three dimensions", foreign("d3", header("'<f4'", "False", "(1, 1, 1)"), 4), /3 dimensions/],
       ["no dimension", foreign("d0", header("'<f4'", "False", "()"), 4), /0 dimensions/],
