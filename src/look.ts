@@ -48,16 +48,27 @@ export async function show(value: AnyRun | Skipped | QuerySet): Promise<void> {
 }
 
 /**
- * The chunks of a run, straight from disk, in corpus order.
+ * Chunks of a run, straight from disk, in corpus order.
  *
  * @param from first row, 0-based
- * @param to one past the last row
+ * @param to one past the last row; all of a large corpus may not fit in memory, see {@link streamChunks}
+ * @throws RagError `wrong_run`, `array_damaged`
  */
-export async function* readChunks(run: ChunkRun, from = 0, to = run.count): AsyncGenerator<Chunk> {
+export async function readChunks(run: ChunkRun, from = 0, to?: number): Promise<Chunk[]> {
+  const chunks: Chunk[] = [];
+  for await (const chunk of streamChunks(run, from, to)) chunks.push(chunk);
+  return chunks;
+}
+
+/**
+ * The same, one at a time, a megabyte in memory. For use inside an async function:
+ * tslab does not take `for await` at the top of a cell.
+ */
+export async function* streamChunks(run: ChunkRun, from = 0, to?: number): AsyncGenerator<Chunk> {
   if (run?.kind !== "chunk") throw wrongRun("a chunk run", run, "chunk");
   const reader = await openChunkReader(run);
   try {
-    yield* reader.range(Math.max(0, from), Math.min(run.count, to));
+    yield* reader.range(Math.max(0, from), Math.min(run.count, to ?? run.count));
   } finally {
     await reader.close();
   }

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { availableParallelism, cpus, homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
@@ -60,9 +60,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
   const root = resolve(dir ?? env["RAG_CELLS_DIR"] ?? (existsSync("/kaggle/working") ? "/kaggle/working/rag-cells" : "out"));
   const layout = layoutOf(join(root, name));
-  await mkdir(layout.dir, { recursive: true }).catch((cause) => {
-    throw storeWriteFailed(layout.dir, "the session's folder", cause);
-  });
+  await makeFolder(root, layout.dir);
   const lock = await lockSession(layout.lockFile, name);
   if (!existsSync(layout.sessionFile)) {
     await writeAtomic(layout.sessionFile, `${JSON.stringify({ schema: "rag-cells/session@1", name })}\n`);
@@ -88,6 +86,17 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   };
   bindContext(context);
   return session;
+}
+
+/** The last folder is made by a call of its own: made recursively, one on a read-only disk is reported as missing. */
+async function makeFolder(root: string, dir: string): Promise<void> {
+  try {
+    await mkdir(root, { recursive: true });
+    await mkdir(dir);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST" && (await stat(dir)).isDirectory()) return;
+    throw storeWriteFailed(dir, "the session's folder", cause);
+  }
 }
 
 /** Defaults that depend on the machine stand here; all others too, so that one place answers. */

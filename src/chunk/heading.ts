@@ -4,8 +4,8 @@ const LONGEST_READ = 1000;
 /** Characters of a title that a section path keeps. The whole heading is in the section's first chunk. */
 const LONGEST_TITLE = 300;
 
-/** Characters that can be inline markup: an underscore inside a word can't. */
-const MARKUP = /[\\`*[\]<>]|&[#\w]+;|(?<!\w)_|_(?!\w)/;
+/** Characters that can be inline markup outside of code: an underscore inside a word can't. */
+const MARKUP = /[\\*[\]<>]|&[#\w]+;|(?<!\w)_|_(?!\w)/;
 
 interface InlineNode {
   readonly type: string;
@@ -27,9 +27,16 @@ export async function headingReader(): Promise<HeadingText> {
   return (lines) => {
     const line = lines.trim();
     if (lines.length > LONGEST_READ) return titleOf(line.slice(0, LONGEST_READ).replace(/^#{1,6}(?=\s)/, ""));
-    const plain = line.startsWith("#") && !/[\r\n]/.test(line) && !MARKUP.test(line);
-    return titleOf(plain ? withoutHashes(line) : textOf(fromMarkdown(lines) as InlineNode));
+    const plain = line.startsWith("#") && !/[\r\n]/.test(line) ? withoutCode(withoutHashes(line)) : null;
+    return titleOf(plain ?? textOf(fromMarkdown(lines) as InlineNode));
   };
+}
+
+/** Text whose only markup is code between single backticks, which most headings are; null where there may be more to it. */
+function withoutCode(text: string): string | null {
+  if (text.includes("``")) return null;
+  const parts = text.split("`");
+  return parts.length % 2 === 1 && !parts.some((part, i) => i % 2 === 0 && MARKUP.test(part)) ? parts.join("") : null;
 }
 
 /** The content of an ATX heading: without the hashes before it, and those that may close it. */

@@ -7,11 +7,17 @@ export interface Line {
 
 /** The lines of `source.slice(from, to)`. Lines end at LF, CR LF or CR alone, as in CommonMark. */
 export function* eachLine(source: string, from = 0, to = source.length): Generator<Line> {
-  let cr = source.indexOf("\r", from);
+  const find = (ending: string, start: number) => {
+    const at = source.indexOf(ending, start);
+    return at === -1 ? to : at;
+  };
+  // What was found is kept until it is passed: a text without one of the two is searched for it once.
+  let cr = find("\r", from);
+  let lf = find("\n", from);
   for (let start = from; start < to; ) {
-    if (cr !== -1 && cr < start) cr = source.indexOf("\r", start);
-    const lf = source.indexOf("\n", start);
-    const first = Math.min(cr === -1 ? to : cr, lf === -1 ? to : lf, to);
+    if (cr < start) cr = find("\r", start);
+    if (lf < start) lf = find("\n", start);
+    const first = Math.min(cr, lf, to);
     const next = first === to ? to : first + (first === cr && lf === cr + 1 ? 2 : 1);
     yield { start, end: first, next: Math.min(next, to) };
     start = next;

@@ -114,8 +114,8 @@ export function createMeter(limits: readonly TokenLimit[], options: SplitOptions
   };
 }
 
-function countBy({ model, count }: TokenLimit, text: string): number {
-  const tokens = count(text);
-  if (!Number.isInteger(tokens) || tokens < 0) throw badTokenCount(model, tokens);
+function countBy(limit: TokenLimit, text: string): number {
+  const tokens = limit.count(text);
+  if (!Number.isInteger(tokens) || tokens < 0) throw badTokenCount(limit.model, tokens);
   return tokens;
 }

@@ -1,6 +1,6 @@
+import { cannotSplit } from "../core/errors.js";
 import type { Block, BlockKind } from "./blocks.js";
 import { ladderOf, type Rung } from "./boundaries.js";
-import { cannotSplit } from "../core/errors.js";
 import { type Span, trimmed } from "./lines.js";
 import type { Meter, Tokens } from "./meter.js";
 
@@ -28,7 +28,7 @@ export interface Pack extends Span {
  * Packs the blocks of one section into chunks. Blocks stay whole where they fit
  * the limits, and follow each other in a chunk up to the target. A block that
  * does not fit is taken apart at the best places that give parts that do. A
- * heading never stands alone before a block of its section.
+ * short heading does not stand alone before a block of its section.
  *
  * Pieces are counted once and their sums decide; then each chunk is counted as
  * a whole, since tokenizers join words across pieces, and gives up its last
@@ -38,37 +38,56 @@ export interface Pack extends Span {
  * @throws RagError `cannot_split` where one character alone is above a limit
  */
 export function* packBlocks(document: string, source: string, blocks: readonly Block[], meter: Meter): Generator<Pack | null> {
-  let open: readonly Counted[] = [];
+  let open: Counted[] = [];
+  let sum: Tokens = [];
+
+  const push = (piece: Counted) => {
+    sum = open.length === 0 ? piece.tokens : plus(sum, piece.tokens);
+    open.push(piece);
+  };
+
+  /** Whether the open pieces are but headings, short and near, that a piece belongs under. */
+  const isUnderHeading = ({ start }: Piece) => {
+    const [first] = open;
+    if (!first || open.at(-1)?.kind !== "heading") return false;
+    return 2 * (start - first.start) <= meter.longest && meter.withinTarget(plus(sum, sum));
+  };
+
+  /** Whether a piece may follow the open ones: up to the target, or up to the limits under a heading. */
+  const joins = (piece: Counted) => {
+    const [first] = open;
+    if (!first) return true;
+    if (piece.end - first.start > meter.longest) return false;
+    return isUnderHeading(piece) ? meter.fits(plus(sum, piece.tokens)) : meter.withinTarget(plus(sum, piece.tokens));
+  };
 
   function* add(piece: Piece, tokens: Tokens | null, ladder: readonly Rung[]): Generator<Pack | null> {
     yield null;
     const counted = tokens ?? countPiece(source, piece, meter);
-    const fits = counted !== null && meter.fits(counted);
-    const headings = isHeadingFor(piece, open, meter);
-    if (fits && (open.length === 0 || joins(piece, counted, open, headings, meter))) {
-      open = [...open, { ...piece, tokens: counted }];
-      return;
-    }
+    const whole = counted && meter.fits(counted) ? { ...piece, tokens: counted } : null;
+    if (whole && joins(whole)) return push(whole);
     const [rung, ...finer] = ladder;
-    if (open.length > 0 && (!headings || !rung) && (fits || !rung)) {
+    if (whole && !(rung && isUnderHeading(piece))) {
       yield* emit();
-      yield* add(piece, counted, ladder);
-    } else if (rung) {
-      for (const part of partsOf(source, piece, rung, meter.least)) {
-        if (part) yield* add(part, sameSpan(part, piece) ? counted : null, finer);
-        else yield null;
-      }
-    } else throw cannotSplit(document, piece.start, source.slice(piece.start, piece.end), meter.strictest.model, meter.strictest.max);
+      return yield* add(piece, counted, ladder);
+    }
+    if (!rung) throw cannotSplit(document, piece.start, source.slice(piece.start, piece.end), meter.strictest.model, meter.strictest.max);
+    for (const part of partsOf(source, piece, rung, meter.least)) {
+      if (part) yield* add(part, sameSpan(part, piece) ? counted : null, finer);
+      else yield null;
+    }
   }
 
-  /** Makes a pack of the open pieces, or of as many as stay within the limits together. */
+  /** Makes a pack of the open pieces, or of as many as stay within the limits together; one alone does. */
   function* emit(): Generator<Pack | null> {
-    for (let size = open.length; size > 0; size--) {
-      const pack = packOf(source, open.slice(0, size), meter);
+    const pieces = open;
+    for (let size = pieces.length; size > 0; size--) {
+      const pack = packOf(source, pieces.slice(0, size), meter);
       yield null;
       if (!meter.fits(pack.tokens)) continue;
       yield pack;
-      open = open.slice(size);
+      open = [];
+      for (const piece of pieces.slice(size)) push(piece);
       return;
     }
   }
@@ -80,23 +99,8 @@ export function* packBlocks(document: string, source: string, blocks: readonly B
   while (open.length > 0) yield* emit();
 }
 
-/** Whether the open pieces are but headings, short and near, that the piece belongs under. */
-function isHeadingFor({ start }: Piece, open: readonly Counted[], meter: Meter): boolean {
-  const [first] = open;
-  if (!first || !open.every(({ kind }) => kind === "heading")) return false;
-  return 2 * (start - first.start) <= meter.longest && meter.withinTarget(sumOf(open).map((count) => 2 * count));
-}
-
-/** Whether a piece may follow the open ones: up to the target, or up to the limits under a bare heading. */
-function joins(piece: Piece, tokens: Tokens, open: readonly Counted[], underHeading: boolean, meter: Meter): boolean {
-  if (piece.end - (open[0] as Counted).start > meter.longest) return false;
-  const sum = sumOf(open).map((count, i) => count + (tokens[i] as number));
-  return underHeading ? meter.fits(sum) : meter.withinTarget(sum);
-}
-
-function sumOf(pieces: readonly Counted[]): number[] {
-  const [first, ...rest] = pieces;
-  return rest.reduce((sum, { tokens }) => sum.map((count, i) => count + (tokens[i] as number)), [...((first as Counted).tokens)]);
+function plus(a: Tokens, b: Tokens): Tokens {
+  return a.map((count, i) => count + (b[i] as number));
 }
 
 function countPiece(source: string, { start, end }: Span, meter: Meter): Tokens | null {

@@ -47,10 +47,10 @@ export function metadataOf(chunk: Chunk, row: number): Record<string, unknown> {
     id: pointId(chunk.id),
     ...payload,
     global_chunk_id: row,
-    heading_text: payload["heading"],
+    heading_text: payload.heading,
     start_char: chunk.start,
     end_char: chunk.end,
-    source_filename: payload["document_name"],
+    source_filename: payload.document_name,
     content_digest: sha256(chunk.text),
   };
 }

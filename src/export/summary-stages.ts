@@ -166,7 +166,7 @@ export function rerankSection(run: RerankRun, fused: FusedRun | null, enabled: b
 
 /** Candidates the model was given for one query, at most: its setting, where fusion found that many. */
 function candidatesPerQuery(run: RerankRun, fused: FusedRun | null): number {
-  const asked = run.settings["candidates"];
+  const asked = run.settings.candidates;
   const found = largest(
     fused
       ? fused.results.map(({ candidates }) => candidates.length)

@@ -68,7 +68,7 @@ export function spansOf(
 /** `performance_baseline`: times, memory and loading, as the stages recorded them. */
 export function baselineOf(runs: readonly MeasuredRun[]): ManifestPerformance {
   const loading = runs.flatMap(({ kind, telemetry: { phases } }) =>
-    phases["load"] === undefined ? [] : [[kind, phases["load"]] as const],
+    phases.load === undefined ? [] : [[kind, phases.load] as const],
   );
   return {
     latency_seconds: total(runs.map(({ telemetry }) => telemetry.seconds)),

@@ -1,31 +1,35 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { lstat, realpath } from "node:fs/promises";
+import { lstat, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, sep } from "node:path";
 import type { ManifestArtefact } from "../schema/manifest.js";
 
 /**
- * What is wrong with a listed file, or null: not inside the folder, missing, no
- * plain file, of another size or hash than the manifest says.
+ * Why a listed file must not even be opened, or null: its path leaves the folder,
+ * it is missing, or it is no plain file (a link, a folder, a pipe that would wait for ever).
  */
-export async function fileProblem(
+export async function placeProblem(folder: string, path: string): Promise<string | null> {
+  const parts = path.split(/[\\/]/);
+  if (isAbsolute(path) || parts.includes("..") || parts.includes("")) return "its path leaves the folder";
+  const full = join(folder, path);
+  const found = await lstat(full).catch((error: NodeJS.ErrnoException) => error);
+  if (found instanceof Error) return found.code === "ENOENT" ? "it is missing" : found.message;
+  if (!found.isFile()) return "it is no plain file";
+  const inside = (await realpath(full)).startsWith((await realpath(folder)) + sep);
+  return inside ? null : "a link leads it out of the folder";
+}
+
+/** What distinguishes a file from what the manifest says of it, or null. */
+export async function contentProblem(
   folder: string,
-  artefact: ManifestArtefact,
+  { path, bytes, sha256 }: ManifestArtefact,
   signal?: AbortSignal,
 ): Promise<string | null> {
-  const { path, bytes, sha256 } = artefact;
-  if (isAbsolute(path) || path.split(/[\\/]/).some((part) => part === ".." || part === ""))
-    return "its path leaves the folder";
-  const full = join(folder, path);
-  const stat = await lstat(full).catch((error: NodeJS.ErrnoException) => error);
-  if (stat instanceof Error) return stat.code === "ENOENT" ? "it is missing" : stat.message;
-  if (!stat.isFile()) return "it is no plain file";
-  if (!(await realpath(full)).startsWith((await realpath(folder)) + sep)) return "a link leads it out of the folder";
-  if (stat.size !== bytes) return `it has ${stat.size} bytes, the manifest says ${bytes}`;
-  const found = await sha256OfFile(full, signal);
-  return found === sha256
-    ? null
-    : `its sha256 is ${found.slice(0, 16)}..., the manifest says ${sha256.slice(0, 16)}...`;
+  const { size } = await stat(join(folder, path));
+  if (size !== bytes) return `it has ${size} bytes, the manifest says ${bytes}`;
+  const found = await sha256OfFile(join(folder, path), signal);
+  if (found === sha256) return null;
+  return `its sha256 is ${found.slice(0, 16)}..., the manifest says ${sha256.slice(0, 16)}...`;
 }
 
 /** Lower-case hex sha256 of a file, read a megabyte at a time. */

@@ -45,10 +45,11 @@ export async function checkPoints(
   signal?: AbortSignal,
 ): Promise<RowCheck[]> {
   const points = artefacts.find(({ role }) => role === "points");
-  if (!points) return [{ path: "points", problem: "the manifest lists no points", detail: "" }];
+  if (!points) return [{ path: "points", problem: "there is no such file", detail: "" }];
   const companions = artefacts.flatMap((artefact) => companionOf(folder, artefact, signal) ?? []);
   const dense: Awaited<ReturnType<typeof openDense>>[] = [];
   let row = 0;
+  let place = "";
   let problem: string | null = null;
   try {
     const body = await readCollection(folder, artefacts);
@@ -56,6 +57,7 @@ export async function checkPoints(
       dense.push(await openDense(folder, artefact, body));
     const ids = new Set<string>();
     for await (const line of linesOf(join(folder, points.path), signal)) {
+      place = `line ${row + 1}: `;
       const point = need(parsePoint(JSON.parse(line)));
       await checkPoint(point, row, ids, body, dense);
       for (const companion of companions) await step(companion, point, row);
@@ -64,7 +66,7 @@ export async function checkPoints(
     if (row !== count) problem = `it has ${row} points, the manifest says ${count}`;
   } catch (error) {
     signal?.throwIfAborted();
-    problem = `line ${row + 1}: ${(error as Error).message}`;
+    problem = place + (error as Error).message;
   } finally {
     for (const file of dense) await file.close();
   }
@@ -194,12 +196,12 @@ async function openDense(folder: string, { path, name = "" }: ManifestArtefact, 
 function rowReader(source: RowSource): (row: number) => Promise<Float32Array> {
   const size = blockRows(source.dim);
   let from = -1;
-  let block = new Float32Array(0);
+  let block: Float32Array = new Float32Array(0);
   return async (row) => {
     if (row >= source.rows) throw new Error(`the array has ${source.rows} rows only`);
     const start = row - (row % size);
     if (start !== from) {
-      block = (await source.readRows(start, Math.min(source.rows, start + size))) as Float32Array<ArrayBuffer>;
+      block = await source.readRows(start, Math.min(source.rows, start + size));
       from = start;
     }
     return block.subarray((row - from) * source.dim, (row - from + 1) * source.dim);
@@ -208,7 +210,7 @@ function rowReader(source: RowSource): (row: number) => Promise<Float32Array> {
 
 async function readCollection(folder: string, artefacts: readonly ManifestArtefact[]): Promise<CollectionBody> {
   const artefact = artefacts.find(({ role }) => role === "collection");
-  if (!artefact) throw new Error("the manifest lists no collection configuration");
+  if (!artefact) throw new Error("there is no configuration of the collection beside it");
   const text = await readFile(join(folder, artefact.path), "utf8");
   return need(parseCollection(JSON.parse(text)));
 }

@@ -24,7 +24,7 @@ const rooms: Record<string, readonly string[]> = {
   ),
   "look.ts": ["schema", "core", "store", "charts", "stage.ts"],
   "session.ts": ["schema", "core", "store", "models", "stage.ts"],
-  "index.ts": ["schema", "core", "store", "models", "chunk", "dense", "sparse", "fuse", "rerank", "export", "stage.ts", "look.ts", "session.ts"],
+  "index.ts": ["schema", "core", "store", "charts", "models", "chunk", "dense", "sparse", "fuse", "rerank", "export", "stage.ts", "look.ts", "session.ts"],
   notebook: ["core"],
   cli: ["core", "notebook", "index.ts"],
 };
@@ -39,7 +39,6 @@ const packages: Record<string, readonly string[]> = {
   vega: ["charts/render.ts"],
   "vega-lite": ["charts/render.ts"],
   arquero: ["charts/tables.ts"],
-  tinyglobby: ["chunk/find.ts"],
   stemmer: ["sparse/bm25-terms.ts"],
   "faiss-node": ["export/faiss-node.ts"],
 };
@@ -53,6 +52,7 @@ const roomPackages: Record<string, string> = {
   "micromark-extension-gfm-table": "chunk",
   "micromark-extension-frontmatter": "chunk",
   mdast: "chunk",
+  tinyglobby: "chunk",
   marked: "notebook",
   "highlight.js": "notebook",
 };

@@ -22,7 +22,7 @@ const made: Readonly<Record<string, string>> = {
 
 /** A block as a module of one line more than it has itself, so that its lines can be told. */
 function moduleOf(code: string): string {
-  const has = (name: string) => new RegExp(`\\b(const|let)\\s+${name}\\b`).test(code);
+  const has = (name: string) => new RegExp(`\\b(const|let|function)\\s+${name}\\b`).test(code);
   const names = Object.keys(made).filter((name) => !has(name));
   const prelude = names.map((name) => `declare const ${name}: ${made[name]};`);
   const imported = /^import \* as rag from "rag-cells";$/m.test(code) ? [] : ['import * as rag from "rag-cells";'];
@@ -72,6 +72,17 @@ test("every ts block of the pages compiles against the built package", async () 
     .filter(({ language }) => language === "ts");
   assert.ok(blocks.length >= 10, `${blocks.length} blocks were found`);
   assert.deepEqual(await compile(blocks), []);
+});
+
+test("no block has a for await that tslab refuses: it wants a plain await beside it, outside of functions", () => {
+  const refused = pageNames.flatMap((page) =>
+    readPage(page)
+      .blocks.filter(
+        ({ language, code }) => language === "ts" && /^for await/m.test(code) && !/^(?!for )\S.*\bawait \w/m.test(code),
+      )
+      .map(({ line }) => `${page}:${line}`),
+  );
+  assert.deepEqual(refused, []);
 });
 
 test("a block that calls what is not there is named by page and line", async () => {

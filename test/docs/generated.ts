@@ -27,7 +27,13 @@ function partOf(what: string): string {
 
 /** Types that no function's section holds already. */
 function isStandalone({ name, kind }: Declaration): boolean {
-  return kind === "type" && !name.endsWith("Options");
+  const functions = [...publicDeclarations().values()].filter((other) => other.kind === "function");
+  return kind === "type" && !functions.some(({ code }) => optionsIn(code).includes(name));
+}
+
+/** The options that a signature takes: they are shown below it. */
+function optionsIn(code: string): string[] {
+  return [...code.matchAll(/\b(\w+Options)\b/g)].map(([, name]) => name as string);
 }
 
 function typeSection({ name, summary, code }: Declaration): string {
@@ -40,8 +46,8 @@ function declarationPart(name: string): string {
   const declaration = declarations.get(name);
   if (!declaration) throw new Error(`${name} is no export`);
   const { summary, code, throws } = declaration;
-  const options = [...code.matchAll(/\b(\w+Options)\b/g)]
-    .map(([, type]) => declarations.get(type as string))
+  const options = optionsIn(code)
+    .map((type) => declarations.get(type))
     .filter((type) => type !== undefined);
   const blocks = [code, ...options.map((type) => type.code)].join("\n\n");
   const [prose = "", ...tags] = summary.split(/\n(?=@(?:param|returns))/);

@@ -85,7 +85,7 @@ describe("buildSummary", () => {
     assert.equal(rerank?.payload.run_id, rerank?.run_id);
     assert.deepEqual(rest.notes, [{ stage: "dense", code: "truncated", message: "2 chunks were cut.", count: 2 }]);
     assert.equal(telemetry.batch_progress_events_recorded, 4 + 2 + 1 + 1);
-    assert.deepEqual(baseline.stages["dense"]?.batch_seconds, { p50: 0.4375, p95: 0.60625, p99: 0.62125, max: 0.625 });
+    assert.deepEqual(baseline.stages.dense?.batch_seconds, { p50: 0.4375, p95: 0.60625, p99: 0.62125, max: 0.625 });
     assert.deepEqual(baseline.hydration?.samples, 5);
     assert.equal(baseline.memory[0]?.peak_bytes, 5e7);
   });
@@ -94,7 +94,7 @@ describe("buildSummary", () => {
     const slow = { ...(source.rerank as NonNullable<CollectionSource["rerank"]>) };
     const summary = summaryOf(source, [], { rerank: { ...slow, telemetry: { ...slow.telemetry, seconds: 1000 } } });
     assert.equal(summary.dense_run?.processing_time_seconds, 2.5);
-    assert.equal(summary.telemetry.spans["rag.dense"]?.attributes["latency_ms"], 2500);
+    assert.equal(summary.telemetry.spans["rag.dense"]?.attributes.latency_ms, 2500);
     assert.equal(summary.rerank_run?.latency_ms, 1_000_000);
   });
 
@@ -116,7 +116,7 @@ describe("buildSummary", () => {
     assert.ok(children.every((span) => span.parent_span_id === root?.span_id));
     assert.equal(new Set(Object.values(spans).map(({ span_id }) => span_id)).size, 7);
     assert.deepEqual(summaryOf(source, [], { fused: fused() }).telemetry.spans, spans);
-    assert.equal(spans["rag.export"]?.attributes["latency_ms"], 1500);
+    assert.equal(spans["rag.export"]?.attributes.latency_ms, 1500);
   });
 
   it("leaves no trace of stages that are off but the toggles", () => {

@@ -34,7 +34,8 @@ export const vectors = await rag.readVectors(dense);
 export const rows = rag.listModels();
 export const licence = rows[0]?.licence;
 await rag.show(collection);
-for await (const chunk of rag.readChunks(chunks, 0, 2)) chunk.sectionPath.join(" > ");
+export const shown = await rag.readChunks(chunks, 0, 2);
+export const path = shown[0]?.sectionPath.join(" > ");
 
 // a stage that may be off is looked at first
 export const matrix = sparse.kind === "sparse" ? await rag.readSparse(sparse, "bm25") : null;

@@ -18,6 +18,7 @@ export async function pythonContestant(bench: DenseBench, threads: number): Prom
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, OMP_NUM_THREADS: String(threads), HF_HUB_OFFLINE: "1", TOKENIZERS_PARALLELISM: "false" },
   });
+  const gone = new Promise((resolve) => child.once("exit", resolve));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const line = async () => {
     const { value, done } = await lines.next();
@@ -33,7 +34,7 @@ export async function pythonContestant(bench: DenseBench, threads: number): Prom
     },
     async close() {
       child.stdin.end();
-      await new Promise((resolve) => child.once("exit", resolve));
+      await gone;
     },
   };
 }

@@ -20,21 +20,30 @@ function addedTokens(tokens: Readonly<Record<string, number>>): Json[] {
 
 const special = (id: string, type: number) => ({ SpecialToken: { id, type_id: type } });
 const text = (id: "A" | "B", type: number) => ({ Sequence: { id, type_id: type } });
-const template = (single: Json[], pair: Json[]) => ({ type: "TemplateProcessing", single, pair, special_tokens: {} });
+const template = (ids: Readonly<Record<string, number>>, single: Json[], pair: Json[]) => {
+  const tokens = Object.entries(ids).map(([token, id]) => [token, { id: token, ids: [id], tokens: [token] }]);
+  return { type: "TemplateProcessing", single, pair, special_tokens: Object.fromEntries(tokens) };
+};
 
 export const BERT_TEMPLATE = template(
+  { "[CLS]": 2, "[SEP]": 3 },
   [special("[CLS]", 0), text("A", 0), special("[SEP]", 0)],
   [special("[CLS]", 0), text("A", 0), special("[SEP]", 0), text("B", 1), special("[SEP]", 1)],
 );
 
 /** `<s> A </s> </s> B </s>`, one segment. */
 export const XLMR_TEMPLATE = template(
+  { "<s>": 0, "</s>": 1 },
   [special("<s>", 0), text("A", 0), special("</s>", 0)],
   [special("<s>", 0), text("A", 0), special("</s>", 0), special("</s>", 0), text("B", 0), special("</s>", 0)],
 );
 
 /** One token behind the text and none before it. */
-export const SUFFIX_TEMPLATE = template([text("A", 0), special("<end>", 0)], [text("A", 0), special("<end>", 0), text("B", 0), special("<end>", 0)]);
+export const SUFFIX_TEMPLATE = template(
+  { "<end>": 33 },
+  [text("A", 0), special("<end>", 0)],
+  [text("A", 0), special("<end>", 0), text("B", 0), special("<end>", 0)],
+);
 
 /** A lower-case BERT tokenizer over given words and pieces. Special ids are 0 to 4: PAD, UNK, CLS, SEP, MASK. */
 export function wordPiece(pieces: readonly string[], postProcessor: Json | null = BERT_TEMPLATE, model: Json = {}): Json {
