@@ -74,6 +74,8 @@ export interface StageInput<K extends StageName> {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly models: readonly LocatedModel[];
   readonly rerun: boolean;
+  /** When the verb was called, by `performance.now()`, where it works before its run has an id, such as hashing files. */
+  readonly began?: number;
   /** What the run carries in this kernel only and is never stored, such as the text of queries. */
   readonly inMemory?: Partial<RunOf[K]>;
   readonly work: (work: StageWork) => Promise<Omit<StoredRun<K>, keyof RunBase<K>>>;
@@ -100,7 +102,7 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
   running.set(folder, stage);
   const stop = await stopSignal();
   try {
-    const recorder = startRecorder();
+    const recorder = startRecorder(input.began);
     const dir = await context.store.begin(stage, id, input.rerun);
     const notes: Note[] = [];
     let resumedBatches = 0;

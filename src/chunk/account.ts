@@ -14,12 +14,14 @@ export function blankOutside(document: string, source: string, chunks: readonly 
   let blank = 0;
   let at = 0;
   for (const { start, ownStart, end, text } of chunks) {
-    if (ownStart < at || start > ownStart || end <= ownStart) throw chunksDisagree(document, ownStart, "spans overlap or are empty");
+    if (ownStart < at || start > ownStart || end <= ownStart)
+      throw chunksDisagree(document, ownStart, "spans overlap or are empty");
     if (text !== source.slice(start, end)) throw chunksDisagree(document, start, "a chunk's text is not the source's");
     if (!isBlankSpan(source, { start: at, end: ownStart })) throw chunksDisagree(document, at, "text is in no chunk");
     blank += ownStart - at;
     at = end;
   }
-  if (!isBlankSpan(source, { start: at, end: source.length })) throw chunksDisagree(document, at, "text is in no chunk");
+  if (!isBlankSpan(source, { start: at, end: source.length }))
+    throw chunksDisagree(document, at, "text is in no chunk");
   return blank + source.length - at;
 }

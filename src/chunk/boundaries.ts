@@ -1,4 +1,4 @@
-import type { BlockKind } from "./blocks.js";
+import type { BlockKind } from "./block-state.js";
 import { eachLine, isBlankSpan, type Span } from "./lines.js";
 
 /** Offsets inside a span at which its parts begin, ascending, and null wherever the caller may pause. Parts hold at least `least` characters where the parts are words or less. */
@@ -99,5 +99,7 @@ const LADDERS: Readonly<Record<BlockKind, readonly Rung[]>> = {
 /** The ways to take a block apart, best first: code at blank lines, tables by rows, lists by items, prose by sentences; then lines, words, characters. */
 export function ladderOf(kind: BlockKind, items: readonly number[]): readonly Rung[] {
   const ladder = LADDERS[kind];
-  return items.length > 1 ? [{ parts: (_, { start }) => items.filter((item) => item > start), natural: true }, ...ladder] : ladder;
+  return items.length > 1
+    ? [{ parts: (_, { start }) => items.filter((item) => item > start), natural: true }, ...ladder]
+    : ladder;
 }

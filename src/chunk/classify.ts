@@ -1,5 +1,5 @@
 import type { ContentType } from "../schema/types.js";
-import type { BlockKind } from "./blocks.js";
+import type { BlockKind } from "./block-state.js";
 import type { Span } from "./lines.js";
 
 const TYPES: Readonly<Record<BlockKind, ContentType>> = {

@@ -45,7 +45,11 @@ export async function findDocuments(patterns: string | readonly string[], root: 
   documents.sort((a, b) => byCodePoints(a.document, b.document));
   if (documents.length === 0) throw noDocuments([patterns].flat(), folder, await contentsOf(folder));
   const foreign = documents.filter(({ path }) => !FORMATS[extname(path).toLowerCase()]);
-  if (foreign.length > 0) throw unsupportedDocuments(foreign.map(({ document }) => document), Object.keys(FORMATS));
+  if (foreign.length > 0)
+    throw unsupportedDocuments(
+      foreign.map(({ document }) => document),
+      Object.keys(FORMATS),
+    );
   return withoutLinks(documents, folder);
 }
 
@@ -82,7 +86,9 @@ async function withoutLinks(documents: readonly FoundDocument[], folder: string)
     const some = documents.slice(at, at + AT_ONCE);
     const reals = await Promise.all(some.map(({ path }) => realpath(path)));
     some.forEach((found, i) => {
-      const name = relative(realRoot, reals[i] as string).split(sep).join("/");
+      const name = relative(realRoot, reals[i] as string)
+        .split(sep)
+        .join("/");
       if (name === ".." || name.startsWith("../") || name.startsWith("/")) outside.push(found.document);
       else if (!kept.has(name) || name === found.document) kept.set(name, found);
     });

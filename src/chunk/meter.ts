@@ -98,7 +98,9 @@ export function createMeter(limits: readonly TokenLimit[], options: SplitOptions
   const resolved = resolveSplitOptions(limits, options);
   const { targetTokens, overlapTokens } = resolved;
   const room = limits.map(({ max }, i) => max - (special[i] as number));
-  const target = room.map((most, i) => Math.min(most - overlapTokens, i === at ? targetTokens - (special[i] as number) : Number.POSITIVE_INFINITY));
+  const target = room.map((most, i) =>
+    Math.min(most - overlapTokens, i === at ? targetTokens - (special[i] as number) : Number.POSITIVE_INFINITY),
+  );
   const within = (tokens: Tokens, most: readonly number[]) => tokens.every((count, i) => count <= (most[i] as number));
   const strict = (tokens: Tokens) => tokens[at] as number;
   return {

@@ -11,7 +11,10 @@ import { CHARACTERS_PER_TOKEN, type Meter } from "./meter.js";
  */
 export function overlapStart(source: string, from: number, own: Span, meter: Meter): number {
   const { overlapTokens } = meter.options;
-  const reach = { start: Math.max(from, own.end - meter.longest, own.start - CHARACTERS_PER_TOKEN * overlapTokens), end: own.start };
+  const reach = {
+    start: Math.max(from, own.end - meter.longest, own.start - CHARACTERS_PER_TOKEN * overlapTokens),
+    end: own.start,
+  };
   if (overlapTokens === 0 || reach.start >= reach.end) return own.start;
   const words = [reach.start, ...wordStarts(source, reach, 1)] as number[];
   const starts = words.length > 1 ? words : ([...characterStarts(source, reach, 1)] as number[]);

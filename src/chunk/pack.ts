@@ -1,5 +1,5 @@
 import { cannotSplit } from "../core/errors.js";
-import type { Block, BlockKind } from "./blocks.js";
+import type { Block, BlockKind } from "./block-state.js";
 import { ladderOf, type Rung } from "./boundaries.js";
 import { type Span, trimmed } from "./lines.js";
 import type { Meter, Tokens } from "./meter.js";
@@ -37,7 +37,12 @@ export interface Pack extends Span {
  * @returns packs in order, and null wherever the caller may pause
  * @throws RagError `cannot_split` where one character alone is above a limit
  */
-export function* packBlocks(document: string, source: string, blocks: readonly Block[], meter: Meter): Generator<Pack | null> {
+export function* packBlocks(
+  document: string,
+  source: string,
+  blocks: readonly Block[],
+  meter: Meter,
+): Generator<Pack | null> {
   let open: Counted[] = [];
   let sum: Tokens = [];
 
@@ -71,7 +76,14 @@ export function* packBlocks(document: string, source: string, blocks: readonly B
       yield* emit();
       return yield* add(piece, counted, ladder);
     }
-    if (!rung) throw cannotSplit(document, piece.start, source.slice(piece.start, piece.end), meter.strictest.model, meter.strictest.max);
+    if (!rung)
+      throw cannotSplit(
+        document,
+        piece.start,
+        source.slice(piece.start, piece.end),
+        meter.strictest.model,
+        meter.strictest.max,
+      );
     for (const part of partsOf(source, piece, rung, meter.least)) {
       if (part) yield* add(part, sameSpan(part, piece) ? counted : null, finer);
       else yield null;
@@ -119,7 +131,14 @@ function* partsOf(source: string, piece: Piece, { parts, natural }: Rung, least:
   let from = piece.start;
   const part = (to: number): Piece | null => {
     const span = trimmed(source, from, to);
-    return span && { ...span, kind: piece.kind, opens: from === piece.start ? piece.opens : cut, closes: to === piece.end ? piece.closes : cut };
+    return (
+      span && {
+        ...span,
+        kind: piece.kind,
+        opens: from === piece.start ? piece.opens : cut,
+        closes: to === piece.end ? piece.closes : cut,
+      }
+    );
   };
   for (const at of parts(source, piece, least)) {
     yield at === null ? null : part(at);

@@ -1,5 +1,5 @@
-import { lstat } from "node:fs/promises";
-import { basename, dirname, isAbsolute, resolve, sep } from "node:path";
+import { stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, parse, resolve, sep } from "node:path";
 import { escapePath } from "tinyglobby";
 import { badPattern } from "../core/errors.js";
 
@@ -17,8 +17,8 @@ export interface ParsedPattern {
 const WILDCARD = /[*?[\]{}()|\\]/;
 
 /**
- * Takes a pattern apart. A path that exists is itself, whatever characters it
- * has; `!` at the start excludes what the rest matches.
+ * Takes a pattern apart. A file or folder that exists is meant by its name,
+ * whatever characters that has; `!` at the start excludes what the rest matches.
  *
  * @param root folder that relative patterns start from
  * @throws RagError `bad_pattern`
@@ -28,16 +28,20 @@ export async function parsePattern(pattern: unknown, root: string): Promise<Pars
   const exclude = pattern.startsWith("!");
   const text = exclude ? pattern.slice(1) : pattern;
   const path = resolve(root, text);
-  const there = await lstat(path).catch(() => null);
+  const there = await stat(path).catch(() => null);
   if (there?.isDirectory()) throw badPattern(pattern, "is a folder", `${text.replace(/\/+$/, "")}/**/*.md`);
   if (there) return { pattern, exclude, folder: dirname(path), glob: escapePath(basename(path)) };
-  const parts = text.split("/").filter((part, i) => part !== "." && (part !== "" || i === 0));
-  const found = parts.findIndex((part) => WILDCARD.test(part));
-  const wild = found === -1 ? parts.length - 1 : found;
+  const parts = text.split("/").filter((part) => part !== "." && part !== "");
+  let folder = isAbsolute(text) ? parse(path).root : resolve(root);
+  let wild = 0;
+  for (; wild < parts.length - 1; wild++) {
+    const next = resolve(folder, parts[wild] as string);
+    if (WILDCARD.test(parts[wild] as string) && !(await stat(next).catch(() => null))) break;
+    folder = next;
+  }
   const rest = parts.slice(wild);
   if (rest.includes("..")) throw badPattern(pattern, 'has ".." behind a wildcard');
-  const start = parts.slice(0, wild).join("/");
-  return { pattern, exclude, folder: resolve(root, isAbsolute(text) ? `/${start}` : start), glob: rest.join("/") };
+  return { pattern, exclude, folder, glob: rest.join("/") };
 }
 
 /** The deepest folder that holds all given ones, at least one. */

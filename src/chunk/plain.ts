@@ -1,4 +1,4 @@
-import type { Block } from "./blocks.js";
+import type { Block } from "./block-state.js";
 import { eachLine, isBlankSpan } from "./lines.js";
 
 /** Characters between two chances to pause. */

@@ -24,7 +24,10 @@ const SLICE = 2 ** 20;
  *
  * @throws RagError `document_unreadable`, `document_too_large`, `not_utf8`, `binary_document`
  */
-export async function readDocument({ path, document }: FoundDocument, maxBytes = MAX_DOCUMENT_BYTES): Promise<DocumentText> {
+export async function readDocument(
+  { path, document }: FoundDocument,
+  maxBytes = MAX_DOCUMENT_BYTES,
+): Promise<DocumentText> {
   try {
     const slices = await readSlices(path, document, maxBytes);
     const hash = createHash("sha256");

@@ -36,6 +36,7 @@ const LARGEST = 30;
  *   `word_too_long`, `bad_chunk_option`, `model_files_missing`; all before anything is stored
  */
 export async function chunk(session: Session, options: ChunkOptions): Promise<ChunkRun> {
+  const began = performance.now();
   const context = contextOf(session);
   const files = await findDocuments(options.files, process.cwd());
   const models = await chunkedFor(context);
@@ -55,6 +56,7 @@ export async function chunk(session: Session, options: ChunkOptions): Promise<Ch
     settings: { ...split, maxTokens: limits.map(({ max }) => max) },
     models,
     rerun: options.rerun ?? false,
+    began,
     work: (work) => chunkAll(work, files, new Map(hashes), limits, split),
   });
 }

@@ -1,4 +1,4 @@
-import type { Block } from "./blocks.js";
+import type { Block } from "./block-state.js";
 import type { HeadingText } from "./heading.js";
 
 /** Consecutive blocks under one path of headings. Never empty. */
@@ -15,7 +15,11 @@ export interface Section {
  *
  * @returns sections, and null wherever the caller may pause
  */
-export function* sectionsOf(source: string, blocks: Iterable<Block | null>, headingText: HeadingText): Generator<Section | null> {
+export function* sectionsOf(
+  source: string,
+  blocks: Iterable<Block | null>,
+  headingText: HeadingText,
+): Generator<Section | null> {
   const above: { readonly level: number; readonly title: string }[] = [];
   let path: readonly string[] = [];
   let open: Block[] = [];

@@ -31,7 +31,8 @@ export function* splitDocument(input: SplitInput, meter: Meter, headingText: Hea
   const { document, source, format } = input;
   const { maxWordLength } = meter.options;
   const word = yield* findLongWord(source, maxWordLength);
-  if (word) throw wordTooLong(document, word.start, word.length, maxWordLength, source.slice(word.start, word.start + 40));
+  if (word)
+    throw wordTooLong(document, word.start, word.length, maxWordLength, source.slice(word.start, word.start + 40));
   const blocks = format === "markdown" ? markdownBlocks(source) : textBlocks(source);
   let index = 0;
   for (const section of sectionsOf(source, blocks, headingText)) {
@@ -47,7 +48,14 @@ export function* splitDocument(input: SplitInput, meter: Meter, headingText: Hea
   }
 }
 
-function chunkOf(input: SplitInput, pack: Pack, sectionPath: readonly string[], index: number, from: number, meter: Meter): Chunk {
+function chunkOf(
+  input: SplitInput,
+  pack: Pack,
+  sectionPath: readonly string[],
+  index: number,
+  from: number,
+  meter: Meter,
+): Chunk {
   const { document, documentId, source } = input;
   const { start: ownStart, end, pieces } = pack;
   const start = overlapStart(source, from, pack, meter);

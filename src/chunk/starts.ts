@@ -80,7 +80,8 @@ export function takeListMarker(cursor: Cursor, inParagraph: boolean): ListMarker
   const width = marker[0].length;
   const after = nonSpace + width;
   if (after < text.length && !isSpace(text.charCodeAt(after))) return null;
-  if (inParagraph && ((marker[1] !== undefined && Number(marker[1]) !== 1) || text.slice(after).trim() === "")) return null;
+  if (inParagraph && ((marker[1] !== undefined && Number(marker[1]) !== 1) || text.slice(after).trim() === ""))
+    return null;
   skipIndent(cursor);
   skipCharacters(cursor, width);
   // Five columns or more are one column and indented code.

@@ -656,7 +656,7 @@ export function wordTooLong(document: string, offset: number, length: number, li
 
 /** A length limit that no chunk could keep. */
 export function badTokenLimit(model: string, max: unknown, needed: number): RagError {
-  return new RagError("bad_token_limit", `Model ${quote(model)} has a length limit of ${quote(max)} tokens; chunks need a whole number, at least ${needed} with its special tokens. Correct maxTokens in the model's row.`);
+  return new RagError("bad_token_limit", `Model ${quote(model)} has a length limit of ${quote(max)} tokens; chunks need a whole number, at least ${needed} with its special tokens. Raise maxTokens, or correct it in the model's row.`);
 }
 
 /** A tokenizer that does not count. */

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { foreignRun, sameStageTwice, wrongRun } from "../core/errors.js";
 import type { ManifestArtefact } from "../schema/manifest.js";
-import type { Artefact, ChunkRun, DenseRun, ExportRun, FusedRun, RerankRun, Skipped, SparseRun } from "../schema/types.js";
+import type { Artefact, ChunkRun, DenseRun, ExportRun, FusedRun, PrimeRun, RerankRun, Skipped, SparseRun } from "../schema/types.js";
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
 import { writeCollection, writeManifest } from "./collection.js";
 import { MANIFEST_FILE } from "./names.js";
@@ -87,6 +87,7 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
     collection,
     generatedAt: new Date().toISOString(),
     toggles: togglesOf(session.settings, session.provenance),
+    prime: await lastPrime(context),
     chunks,
     dense,
     sparse: parts.sparse,
@@ -124,6 +125,13 @@ function plain({ path, role, bytes, sha256 }: ManifestArtefact): Artefact {
 /** The fused run a ranking was made from, for its part of the manifest. */
 async function fusedBehind(context: SessionContext, rerank: RerankRun): Promise<FusedRun | null> {
   const stored = await context.store.find("fuse", rerank.inputs.fuse as string);
+  return stored && { ...stored, session: context.session.name, dir: "", reused: true };
+}
+
+/** The session's last look at its models, where there was one. */
+async function lastPrime(context: SessionContext): Promise<PrimeRun | null> {
+  const entry = (await context.store.history()).findLast(({ stage }) => stage === "prime");
+  const stored = entry ? await context.store.find("prime", entry.id) : null;
   return stored && { ...stored, session: context.session.name, dir: "", reused: true };
 }
 

@@ -17,6 +17,7 @@ export interface PrimeOptions {
  *   `unknown_model` (names the near ones)
  */
 export async function primeCache(session: Session, options: PrimeOptions = {}): Promise<PrimeRun> {
+  const began = performance.now();
   const context = contextOf(session);
   const { settings } = session;
   const wanted = [
@@ -32,6 +33,7 @@ export async function primeCache(session: Session, options: PrimeOptions = {}): 
     settings: {},
     models: located,
     rerun: options.rerun ?? false,
+    began,
     work: async () => {
       const models: PrimedModel[] = located.map((model) => ({
         model: modelUse(model),

@@ -29,10 +29,13 @@ interface Series extends Omit<MemorySeries, "points" | "peakBytes"> {
   points: { at: number; bytes: number }[];
 }
 
-/** Starts recording. The clock is monotonic; the wall clock is read for the two dates only. */
-export function startRecorder(): Recorder {
-  const startedAt = new Date().toISOString();
-  const start = performance.now();
+/**
+ * Starts recording. The clock is monotonic; the wall clock is read for the two dates only.
+ *
+ * @param start when the stage began, by `performance.now()`: now, or when its verb was called
+ */
+export function startRecorder(start: number = performance.now()): Recorder {
+  const startedAt = new Date(performance.timeOrigin + start).toISOString();
   let earlier = 0;
   const phases: Record<string, number> = {};
   const batches: BatchRecord[] = [];

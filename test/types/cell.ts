@@ -35,6 +35,7 @@ export const rows = rag.listModels();
 export const licence = rows[0]?.licence;
 await rag.show(collection);
 export const shown = await rag.readChunks(chunks, 0, 2);
+export const stream = rag.streamChunks(chunks);
 export const path = shown[0]?.sectionPath.join(" > ");
 
 // a stage that may be off is looked at first
