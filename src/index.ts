@@ -16,7 +16,7 @@ export { type PrimeOptions, primeCache } from "./models/prime.js";
 export { listModels } from "./models/registry.js";
 export { type RerankOptions, rerank } from "./rerank/run.js";
 export type { ModelCard, ModelRole, Pooling } from "./schema/model-types.js";
-export type { Provenance, SettingLayer, SettingSource, Settings } from "./schema/settings.js";
+export type { Provenance, SettingLayer, SettingSource, Settings } from "./schema/settings-types.js";
 export type * from "./schema/types.js";
 export { openSession, type SessionOptions } from "./session.js";
 export type { Bm25Language } from "./sparse/bm25-terms.js";

@@ -11,10 +11,10 @@ import {
   environmentKeys,
   readVariable,
   resolveSettings,
-  type Settings,
   type SettingsLayer,
   settingNames,
 } from "./schema/settings.js";
+import type { Settings } from "./schema/settings-types.js";
 import { bindContext, type Session, type SessionContext } from "./stage.js";
 import { writeAtomic } from "./store/atomic.js";
 import { layoutOf } from "./store/layout.js";
@@ -37,7 +37,7 @@ export interface SessionOptions extends Partial<Settings> {
  * `config/embedder.config.json`, `.env` (all three under the working directory),
  * the environment, the call.
  *
- * @throws RagError `bad_session_name`, `bad_setting`, `session_in_use`, `gpu_not_usable`, `store_write_failed`
+ * @throws RagError `bad_session_name`, `bad_setting`, `bad_config_file`, `bad_model_row`, `unknown_model`, `wrong_role`, `session_in_use`, `gpu_not_usable`, `store_write_failed`
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { name, dir, addModels = [], ...call } = options;

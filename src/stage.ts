@@ -1,10 +1,10 @@
 import { prepareCard } from "./charts/present.js";
 import { type Progress, type ProgressOptions, progress } from "./charts/progress.js";
-import { notASession, RagError, sessionClosed, stageBusy, stopped } from "./core/errors.js";
+import { badOption, notASession, RagError, sessionClosed, stageBusy, stopped } from "./core/errors.js";
 import { contentId } from "./core/hash.js";
 import { stopSignal } from "./runtime/stop.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
-import type { Provenance, Settings } from "./schema/settings.js";
+import type { Provenance, Settings } from "./schema/settings-types.js";
 import type { ModelUse, Note, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
 import type { RunStore, StoredRun } from "./store/runs.js";
 import { type Recorder, startRecorder } from "./telemetry/recorder.js";
@@ -154,6 +154,25 @@ export async function present<K extends StageName>(
   const run = { ...stored, session: context.session.name, dir, reused, ...inMemory } as unknown as RunOf[K];
   await prepareCard(run);
   return run;
+}
+
+/**
+ * Model names as the registry's keys, so that one model has one name in run ids.
+ *
+ * @param engines names that stand for no model, such as `bm25`
+ * @throws RagError `bad_option` for an empty list or a model named twice, `unknown_model`, `wrong_role`
+ */
+export function modelKeys(
+  context: SessionContext,
+  names: readonly string[],
+  role: ModelRole,
+  engines: readonly string[] = [],
+): string[] {
+  if (!Array.isArray(names) || names.length === 0) throw badOption("models", names, "at least one model is needed");
+  const keys = names.map((name) => (engines.includes(name) ? name : context.card(name, role).key));
+  const twice = keys.find((key, i) => keys.indexOf(key) < i);
+  if (twice !== undefined) throw badOption("models", names, `${twice} is named twice`);
+  return keys;
 }
 
 /** A located model as a run records it. */

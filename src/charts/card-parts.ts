@@ -37,7 +37,7 @@ export function runCard(
 function badgesOf(run: AnyRun): Badge[] {
   const badges: Badge[] = [];
   if (run.reused) badges.push({ text: "reused", tone: "good" });
-  if (run.resumedBatches > 0)
+  else if (run.resumedBatches > 0)
     badges.push({ text: `resumed ${counted(run.resumedBatches, "batch", "batches")}`, tone: "good" });
   if (modelsOf(run).some((model) => model.hubId.startsWith(SAMPLE)))
     badges.push({ text: "sample model", tone: "warn" });

@@ -1,4 +1,4 @@
-import { counted, duration, short } from "./format.js";
+import { count, counted, duration, short } from "./format.js";
 import { findHost } from "./host.js";
 import { type ProgressState, progressHtml, progressText } from "./progress-line.js";
 import { clip } from "./text.js";
@@ -82,17 +82,20 @@ export function trackProgress(
       else timer ??= setTimeout(show, wait).unref();
     },
     finish(summary) {
-      end("finished", summary ?? summaryOf(state("finished", "")));
+      end("finished", summary ?? summaryOf(state("finished", ""), base?.done ?? 0));
     },
     fail(message) {
-      end("failed", `${clip(message, 160)} (after ${duration((now() - created) / 1000)})`);
+      end("failed", `${clip(message, 400)} (after ${duration((now() - created) / 1000)})`);
     },
   };
 }
 
-function summaryOf({ done, rate, unit, elapsed }: ProgressState): string {
-  const each = rate === null ? "" : `, ${short(rate)} ${unit}/s`;
-  return `${counted(done, unit, unit)} in ${duration(elapsed)}${each}`;
+/** The rate is that of the time beside it; what was done before is named apart, since it took none of it. */
+function summaryOf({ done, unit, elapsed }: ProgressState, before: number): string {
+  const own = done - before;
+  const each = elapsed > 0 && own > 0 ? `, ${short(own / elapsed)} ${unit}/s` : "";
+  const kept = before > 0 ? `; ${count(before)} were done before` : "";
+  return `${counted(own, unit, unit)} in ${duration(elapsed)}${each}${kept}`;
 }
 
 /** The part of a terminal's stream that a progress line needs. */

@@ -3,8 +3,7 @@ import type { Bin } from "../schema/types.js";
 import type { Chart, Layer } from "./chart-types.js";
 import { counted, short } from "./format.js";
 import { series } from "./palette.js";
-import { axis, chartOf, colourBy, countAxis, round, rule } from "./spec-parts.js";
-import { clip } from "./text.js";
+import { axis, chartOf, countAxis, round, rule } from "./spec-parts.js";
 
 /** What to say of a histogram. */
 export interface HistogramWords {
@@ -19,29 +18,14 @@ export interface HistogramWords {
   readonly limit?: { readonly at: number; readonly words: string };
 }
 
-/** Bins of one kind, such as one engine's. */
-export interface NamedBins {
-  readonly name: string;
-  readonly bins: readonly Bin[];
-}
-
-/** A histogram, or several over each other; null where nothing was counted. */
-export function histogramChart(groups: readonly NamedBins[], words: HistogramWords): Chart | null {
-  const filled = groups.filter(({ bins }) => bins.some((bin) => bin.count > 0));
-  const all = filled.flatMap(({ bins }) => bins);
-  if (all.length === 0) return null;
-  const values = filled.flatMap(({ name, bins }) =>
-    bins.map((bin) => ({ from: round(bin.from), to: round(bin.to), count: bin.count, name: clip(name, 40) })),
-  );
-  const low = -max(all.map((bin) => -bin.from));
-  const high = max([...all.map((bin) => bin.to), words.limit?.at ?? Number.NEGATIVE_INFINITY]);
+/** A histogram; null where nothing was counted. */
+export function histogramChart(bins: readonly Bin[], words: HistogramWords): Chart | null {
+  if (!bins.some((bin) => bin.count > 0)) return null;
+  const values = bins.map((bin) => ({ from: round(bin.from), to: round(bin.to), count: bin.count }));
+  const low = -max(bins.map((bin) => -bin.from));
+  const high = max([...bins.map((bin) => bin.to), words.limit?.at ?? Number.NEGATIVE_INFINITY]);
   const bars: Layer = {
-    mark: {
-      type: "bar",
-      binSpacing: 1,
-      opacity: filled.length > 1 ? 0.6 : 1,
-      ...(filled.length > 1 ? {} : { color: series[0] }),
-    },
+    mark: { type: "bar", binSpacing: 1, color: series[0] },
     encoding: {
       x: {
         field: "from",
@@ -51,14 +35,6 @@ export function histogramChart(groups: readonly NamedBins[], words: HistogramWor
       },
       x2: { field: "to" },
       y: { field: "count", stack: null, ...countAxis(words.many) },
-      ...(filled.length > 1
-        ? {
-            color: colourBy(
-              "name",
-              filled.map(({ name }) => clip(name, 40)),
-            ),
-          }
-        : {}),
     },
   };
   const limit = words.limit
@@ -68,15 +44,15 @@ export function histogramChart(groups: readonly NamedBins[], words: HistogramWor
   return {
     title: words.title,
     caption: words.caption,
-    alt: `${words.title}: ${filled.map((group) => inWords(group, filled.length > 1, words)).join("; ")}.${ruled}`,
+    alt: `${words.title}: ${inWords(bins, words)}.${ruled}`,
     spec: chartOf(values, [bars, ...limit]),
   };
 }
 
-function inWords({ name, bins }: NamedBins, several: boolean, words: HistogramWords): string {
+function inWords(bins: readonly Bin[], words: HistogramWords): string {
   const taken = bins.filter((bin) => bin.count > 0);
   const most = taken.reduce((a, b) => (b.count > a.count ? b : a));
   const total = counted(sum(taken.map((bin) => bin.count)), words.one, words.many);
   const span = `from ${short(taken[0]?.from ?? Number.NaN)} to ${short(taken.at(-1)?.to ?? Number.NaN)}`;
-  return `${several ? `${clip(name, 40)} ` : ""}${total} ${span}, most (${most.count}) between ${short(most.from)} and ${short(most.to)}`;
+  return `${total} ${span}, most (${most.count}) between ${short(most.from)} and ${short(most.to)}`;
 }

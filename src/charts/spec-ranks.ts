@@ -1,4 +1,4 @@
-import { quantile, sum } from "../core/stats.js";
+import { max, quantile, sum } from "../core/stats.js";
 import type { QueryCandidates, QueryRanking } from "../schema/types.js";
 import type { Chart, Datum } from "./chart-types.js";
 import { counted, percent, short } from "./format.js";
@@ -110,51 +110,55 @@ export function foundByChart(results: readonly QueryCandidates[], sources: reado
 export function rankMovesChart(results: readonly QueryRanking[]): Chart | null {
   const moves = results.flatMap((r) => r.candidates.map((c, i) => ({ before: c.before, after: i + 1 })));
   if (moves.length === 0) return null;
-  let deepest = 1;
-  for (const { before, after } of moves) deepest = Math.max(deepest, before, after);
-  const step = Math.ceil(deepest / 25);
+  const across = cellsOf(moves.map((move) => move.before));
+  const down = cellsOf(moves.map((move) => move.after));
   const cells = new Map<string, { before: number; after: number; n: number }>();
   for (const move of moves) {
-    const before = Math.floor((move.before - 1) / step);
-    const after = Math.floor((move.after - 1) / step);
+    const before = Math.floor((move.before - 1) / across.step);
+    const after = Math.floor((move.after - 1) / down.step);
     const cell = cells.get(`${before} ${after}`);
     if (cell) cell.n++;
     else cells.set(`${before} ${after}`, { before, after, n: 1 });
   }
-  // A rank is drawn around its number: rank 3 from 2.5 to 3.5.
-  const edge = (cell: number) => cell * step + 0.5;
   const values = [...cells.values()].map(({ before, after, n }) => ({
-    before: edge(before),
-    beforeEnd: edge(before + 1),
-    after: edge(after),
-    afterEnd: edge(after + 1),
+    before: across.edge(before),
+    beforeEnd: across.edge(before + 1),
+    after: down.edge(after),
+    afterEnd: down.edge(after + 1),
     n,
   }));
-  const domain = [0.5, edge(Math.ceil(deepest / step))];
-  const scale = { domain, nice: false, zero: false };
+  const scale = { nice: false, zero: false };
   const ticks = { tickMinStep: 1, format: "d", grid: false };
   const up = moves.filter((m) => m.after < m.before).length;
   const same = moves.filter((m) => m.after === m.before).length;
   return {
     title: "Rank before and after",
-    caption: `the stronger a cell, the more candidates; the line is where nothing moved${step > 1 ? `; a cell is ${step} ranks wide` : ""}`,
+    caption: `the stronger a cell, the more candidates; the line is where nothing moved${across.step * down.step > 1 ? `; a cell is ${across.step} by ${counted(down.step, "rank")}` : ""}`,
     alt: `Ranks of ${counted(moves.length, "candidate")} before and after reranking: ${percent(up / moves.length)} moved up, ${percent(same / moves.length)} stayed.`,
     spec: chartOf(values, [
       {
         mark: { type: "rect", color: colours.violet },
         encoding: {
-          x: { field: "before", scale, ...axis("rank before", ticks) },
+          x: { field: "before", scale: { ...scale, domain: [0.5, across.end] }, ...axis("rank before", ticks) },
           x2: { field: "beforeEnd" },
-          y: { field: "after", scale: { ...scale, reverse: true }, ...axis("rank after", ticks) },
+          y: { field: "after", scale: { ...scale, domain: [0.5, down.end], reverse: true }, ...axis("rank after", ticks) },
           y2: { field: "afterEnd" },
           opacity: { field: "n", type: "quantitative", legend: null, scale: { domainMin: 0, range: [0.2, 1] } },
         },
       },
       {
-        data: { values: domain.map((rank) => ({ rank })) },
+        data: { values: [0.5, Math.min(across.end, down.end)].map((rank) => ({ rank })) },
         mark: { type: "line", color: colours.grey, strokeWidth: 1, strokeDash: [4, 3] },
         encoding: { x: { field: "rank", type: "quantitative" }, y: { field: "rank", type: "quantitative" } },
       },
     ]),
   };
+}
+
+/** At most 25 cells over the ranks that there are. A rank is drawn around its number: rank 3 from 2.5 to 3.5. */
+function cellsOf(ranks: readonly number[]) {
+  const deepest = max(ranks);
+  const step = Math.ceil(deepest / 25);
+  const edge = (cell: number) => cell * step + 0.5;
+  return { step, edge, end: edge(Math.ceil(deepest / step)) };
 }

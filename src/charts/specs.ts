@@ -58,7 +58,7 @@ function chunkCharts(run: ChunkRun): (Chart | null)[] {
     .slice(0, MOST_DOCUMENTS)
     .map((d) => ({ name: d.document, value: d.chunks, words: count(d.chunks) }));
   return [
-    histogramChart([{ name: "tokens", bins: run.tokenBins }], {
+    histogramChart(run.tokenBins, {
       title: "Tokens per chunk",
       caption: `the rule is the longest chunk that ${clip(run.limit.model, 40)} reads whole`,
       value: "tokens",
@@ -77,7 +77,7 @@ function denseCharts(run: DenseRun): (Chart | null)[] {
     memoryChart(memory),
     latencyChart(batches),
     throughputChart(batches),
-    histogramChart([{ name: run.primary, bins: run.nearestBins }], {
+    histogramChart(run.nearestBins, {
       title: "Nearest neighbour",
       caption: "cosine of a chunk to the nearest other chunk, over a sample; a heap at 1 means duplicates",
       value: "cosine",
@@ -90,9 +90,15 @@ function denseCharts(run: DenseRun): (Chart | null)[] {
 function sparseCharts(run: SparseRun): (Chart | null)[] {
   return [
     coverageChart(run.vectors),
-    histogramChart(
-      run.vectors.map((v) => ({ name: v.name, bins: v.termBins })),
-      { title: "Terms per chunk", caption: "", value: "terms", one: "chunk", many: "chunks" },
+    // One chart each: engines differ tenfold in terms, and in one chart the bins of the smaller would be hairs.
+    ...run.vectors.map(({ name, termBins }) =>
+      histogramChart(termBins, {
+        title: run.vectors.length > 1 ? `Terms per chunk, ${clip(name, 40)}` : "Terms per chunk",
+        caption: "",
+        value: "terms",
+        one: "chunk",
+        many: "chunks",
+      }),
     ),
     latencyChart(run.telemetry.batches),
     memoryChart(run.telemetry.memory),
@@ -118,7 +124,7 @@ function fuseCharts(run: FusedRun): (Chart | null)[] {
 
 function rerankCharts(run: RerankRun): (Chart | null)[] {
   return [
-    histogramChart([{ name: run.model.key, bins: run.logitBins }], {
+    histogramChart(run.logitBins, {
       title: "Logits",
       caption: `${counted(run.pairs, "pair")}, before any sigmoid`,
       value: "logit",

@@ -11,6 +11,7 @@ const axis = {
   labelColor: "currentColor",
   labelFontSize: 11,
   labelPadding: 4,
+  labelSeparation: 6,
   titleColor: "currentColor",
   titleFontSize: 11,
   titleFontWeight: "normal",

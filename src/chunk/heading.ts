@@ -25,10 +25,10 @@ export type HeadingText = (lines: string) => string;
 export async function headingReader(): Promise<HeadingText> {
   const { fromMarkdown } = await import("mdast-util-from-markdown");
   return (lines) => {
-    const line = lines.trim();
-    if (lines.length > LONGEST_READ) return titleOf(line.slice(0, LONGEST_READ).replace(/^#{1,6}(?=\s)/, ""));
-    const plain = line.startsWith("#") && !/[\r\n]/.test(line) ? withoutCode(withoutHashes(line)) : null;
-    return titleOf(plain ?? textOf(fromMarkdown(lines) as InlineNode));
+    if (lines.length > LONGEST_READ) return titleOf(withoutHashes(lines.slice(0, LONGEST_READ)));
+    const underline = Math.max(lines.lastIndexOf("\n"), lines.lastIndexOf("\r"));
+    const content = underline === -1 ? withoutHashes(lines) : lines.slice(0, underline);
+    return titleOf(withoutCode(content) ?? textOf(fromMarkdown(lines) as InlineNode));
   };
 }
 
@@ -41,7 +41,7 @@ function withoutCode(text: string): string | null {
 
 /** The content of an ATX heading: without the hashes before it, and those that may close it. */
 function withoutHashes(line: string): string {
-  const content = line.replace(/^#+/, "");
+  const content = line.trim().replace(/^#{1,6}(?=\s|$)/, "");
   let end = content.length;
   while (content[end - 1] === "#") end--;
   return end === 0 || /\s/.test(content[end - 1] as string) ? content.slice(0, end) : content;

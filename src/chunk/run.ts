@@ -1,4 +1,4 @@
-import { documentChanged } from "../core/errors.js";
+import { badOption, documentChanged } from "../core/errors.js";
 import { contentId } from "../core/hash.js";
 import { histogram } from "../core/histogram.js";
 import type { LocatedModel } from "../schema/model-types.js";
@@ -20,11 +20,15 @@ export interface ChunkOptions {
   /** Tokens that a chunk of several blocks is filled up to; 256 by default, or `maxTokens` where that is less. */
   readonly targetTokens?: number;
   /** Tokens that a chunk repeats from the one before it in its section; none by default. */
-  readonly overlap?: number;
+  readonly overlapTokens?: number;
+  /** Longest run of characters without a place to break at, in UTF-16 code units; 20,000 by default. */
+  readonly maxWordLength?: number;
   readonly rerun?: boolean;
 }
 
 const LARGEST = 30;
+/** Special tokens, and room for a few words. */
+const LEAST_TOKENS = 16;
 
 /**
  * Cuts Markdown and plain text into chunks, by headings and then by tokens,
@@ -33,7 +37,8 @@ const LARGEST = 30;
  * chunk is an exact slice of its document.
  *
  * @throws RagError `no_documents`, `folder_missing`, `unsupported_documents`, `not_utf8`, `binary_document`,
- *   `word_too_long`, `bad_chunk_option`, `model_files_missing`; all before anything is stored
+ *   `word_too_long`, `document_too_large`, `document_changed`, `bad_pattern`, `documents_outside`, `bad_option`, `bad_chunk_option`,
+ *   `model_files_missing`; all before anything is stored
  */
 export async function chunk(session: Session, options: ChunkOptions): Promise<ChunkRun> {
   const began = performance.now();
@@ -41,11 +46,7 @@ export async function chunk(session: Session, options: ChunkOptions): Promise<Ch
   const files = await findDocuments(options.files, process.cwd());
   const models = await chunkedFor(context);
   const limits = await limitsOf(models, options.maxTokens);
-  const { targetTokens, overlap } = options;
-  const split = resolveSplitOptions(limits, {
-    ...(targetTokens !== undefined && { targetTokens }),
-    ...(overlap !== undefined && { overlapTokens: overlap }),
-  });
+  const split = resolveSplitOptions(limits, options);
   const hashes: [document: string, sha256: string][] = [];
   for (const found of files) hashes.push([found.document, (await readDocument(found)).sha256]);
 
@@ -69,12 +70,16 @@ async function chunkedFor({ session, locate }: SessionContext): Promise<LocatedM
   return locate([...wanted, ...splade.map((key) => ({ key, role: "sparse" as const }))]);
 }
 
-async function limitsOf(models: readonly LocatedModel[], maxTokens = Number.POSITIVE_INFINITY): Promise<TokenLimit[]> {
+async function limitsOf(models: readonly LocatedModel[], maxTokens?: number): Promise<TokenLimit[]> {
+  const strictest = Math.min(...models.map((model) => model.maxTokens));
+  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens >= LEAST_TOKENS && maxTokens <= strictest)) {
+    throw badOption("maxTokens", maxTokens, `a whole number from ${LEAST_TOKENS} to ${strictest}, the strictest limit of the session's models, is needed`);
+  }
   const limits: TokenLimit[] = [];
   const seen = new Set<string>();
   for (const model of models) {
     const { key, documentPrefix } = model.card;
-    const max = Math.min(model.maxTokens, maxTokens);
+    const max = Math.min(model.maxTokens, maxTokens ?? model.maxTokens);
     // Models that count alike are counted once; counting is most of the stage's work.
     const tokenizer = model.files.filter(({ path }) => path.startsWith("tokenizer")).map(({ sha256 }) => sha256);
     const identity = [...tokenizer, max, documentPrefix].join("\n");

@@ -32,7 +32,7 @@ async function report(run: NotebookRun, page: string | null, folder: string, io:
   io.out.write(`Files\n${table(rows)}\nMeasured\n`);
   const measured: [string, string][] = run.cells
     .filter((cell) => cell.status !== "not run")
-    .map((cell) => [`cell ${cell.number}`, `${cell.seconds.toFixed(2).padStart(6)} s  ${lastLine(cell.firstLine)}`]);
+    .map((cell) => [`cell ${cell.number}`, `${cell.seconds.toFixed(2).padStart(6)} s  ${lastLine(cell.label)}`]);
   measured.push(["kernel", `${run.startSeconds.toFixed(2).padStart(6)} s  to its first answer`]);
   measured.push(["in all", `${run.seconds.toFixed(2).padStart(6)} s`]);
   io.out.write(table(measured));

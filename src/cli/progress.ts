@@ -14,6 +14,9 @@ export interface Progress {
 /** Often enough for a clock, seldom enough for a slow terminal. */
 const REFRESH_MS = 200;
 
+/** Letters of a cell's label on a terminal, which leaves as many to what the cell says. */
+const LONGEST_LABEL = 36;
+
 export function createProgress(out: NodeJS.WriteStream): Progress {
   return out.isTTY ? liveLine(out) : plainLines(out);
 }
@@ -23,7 +26,7 @@ function plainLines(out: NodeJS.WriteStream): Progress {
     cellStart: () => {},
     output: () => {},
     cellEnd: (r) => {
-      out.write(`cell ${r.number} of ${r.of}  ${r.seconds.toFixed(1)} s  ${r.status}  ${lastLine(r.firstLine)}\n`);
+      out.write(`cell ${r.number} of ${r.of}  ${r.seconds.toFixed(1)} s  ${r.status}  ${lastLine(r.label)}\n`);
     },
     end: () => {},
   };
@@ -42,8 +45,8 @@ function liveLine(out: NodeJS.WriteStream): Progress {
   draw();
   return {
     cellStart: (step) => {
-      head = `cell ${step.number} of ${step.of}`;
-      news = lastLine(step.firstLine);
+      head = `cell ${step.number} of ${step.of}  ${shortened(lastLine(step.label))}`;
+      news = "";
     },
     output: (output) => {
       news = progressText(output) || news;
@@ -54,6 +57,11 @@ function liveLine(out: NodeJS.WriteStream): Progress {
       out.write("\r\u001b[2K");
     },
   };
+}
+
+function shortened(label: string): string {
+  const letters = [...label];
+  return letters.length <= LONGEST_LABEL ? label : `${letters.slice(0, LONGEST_LABEL - 1).join("")}…`;
 }
 
 /** The last line of what an output says, or nothing. */

@@ -10,11 +10,11 @@ export interface Collection {
   readonly figures: readonly (readonly [string, string])[];
 }
 
-const FIGURES: readonly { label: string; path: readonly string[]; unit: string }[] = [
+const FIGURES: readonly { label: string; path: readonly string[]; unit: string; by?: number }[] = [
   { label: "chunks", path: ["chunk_count"], unit: "" },
   { label: "dense pass", path: ["dense_run", "chunks_per_second"], unit: " chunks/s" },
-  { label: "sparse pass", path: ["sparse_run", "latency_ms"], unit: " ms" },
-  { label: "rerank", path: ["rerank_run", "latency_ms"], unit: " ms" },
+  { label: "sparse pass", path: ["sparse_run", "latency_ms"], unit: " s", by: 1000 },
+  { label: "rerank", path: ["rerank_run", "latency_ms"], unit: " s", by: 1000 },
 ];
 
 /** The newest `processing_summary.json` under a folder, or null where there is none. */
@@ -28,16 +28,19 @@ export async function findCollection(folder: string): Promise<Collection | null>
   const newest = found.sort((a, b) => b.time - a.time)[0];
   if (newest === undefined) return null;
   const summary: unknown = JSON.parse(await readFile(newest.path, "utf8"));
-  const figures = FIGURES.flatMap(({ label, path, unit }) => {
+  const figures = FIGURES.flatMap(({ label, path, unit, by = 1 }) => {
     const value = path.reduce(findKey, summary);
-    return typeof value === "number" ? [[label, `${round(value)}${unit}`] as const] : [];
+    return typeof value === "number" ? [[label, `${round(value / by)}${unit}`] as const] : [];
   });
   return { folder: dirname(newest.path), manifest: newest.path, figures };
 }
 
-/** How many cells said that they reused a stored result. */
+/** A card's first line, such as `dense run dense-ab12cd34 · reused`; the rest of a card is indented. */
+const REUSED = /^\S+ run \S+(?: · [^·\n]+)*? · reused(?: ·|$)/m;
+
+/** How many cells showed the card of a run that was found and not computed. */
 export function reusedCells(cells: readonly CellResult[]): number {
-  return cells.filter((cell) => cell.outputs.some((output) => /\breused\b/.test(plainText(output)))).length;
+  return cells.filter((cell) => cell.outputs.some((output) => REUSED.test(plainText(output)))).length;
 }
 
 function plainText(output: CellResult["outputs"][number]): string {

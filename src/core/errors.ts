@@ -301,9 +301,9 @@ export function dimensionsDiffer(parts: readonly { name: string; dim: number }[]
   return new RagError("dimensions_differ", `A mean needs equal dimensions; these are ${dims}. Choose fusion "concat", or a dim that all of them can be cut to.`);
 }
 
-/** A count that is no positive whole number. */
-export function badBudget(name: string, value: unknown): RagError {
-  return new RagError("bad_option", `Option ${quote(name)} = ${quote(value)}: a whole number of at least 1 is needed.`);
+/** An option of a verb that can't be used. */
+export function badOption(name: string, value: unknown, rule: string): RagError {
+  return new RagError("bad_option", `Option ${quote(name)} = ${quote(value)}: ${rule}.`);
 }
 
 /** The text of queries is needed and not here. */
@@ -319,6 +319,15 @@ export function modelChanged(model: string, runId: string): RagError {
   return new RagError(
     "model_changed",
     `The files of model ${quote(model)} are not the ones run ${runId} was made with, so its vectors and the queries' would not fit together. Run that stage's cell again, or bring the old files back.`,
+  );
+}
+
+/** What was written and what is read back differ. */
+export function exportNotVerified(folder: string, failed: readonly { name: string; detail: string }[]): RagError {
+  const what = failed.map(({ name, detail }) => `${name} (${detail})`).join("; ");
+  return new RagError(
+    "export_not_verified",
+    `The collection in ${quote(folder)} was written, but read back from disk it failed: ${what}. Its manifest was removed, so nothing takes it for finished. Check the disk, then run the cell again.`,
   );
 }
 

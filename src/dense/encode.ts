@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { nonFiniteVector, wrongDimension } from "../core/errors.js";
 import { type Pass, runPass, unpackDense } from "../pass.js";
 import type { LocatedModel } from "../schema/model-types.js";
-import type { Settings } from "../schema/settings.js";
+import type { Settings } from "../schema/settings-types.js";
 import type { Chunk, DenseVectors } from "../schema/types.js";
 import { modelUse, type StageWork } from "../stage.js";
 import { openRowWriter } from "../store/arrays.js";

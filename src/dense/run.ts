@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { badDimension, dimensionsDiffer, emptyCorpus, wrongRun } from "../core/errors.js";
+import { badDimension, badOption, dimensionsDiffer, emptyCorpus, wrongRun } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
 import type { LocatedModel } from "../schema/model-types.js";
-import type { Settings } from "../schema/settings.js";
+import type { Settings } from "../schema/settings-types.js";
 import type { Bin, ChunkRun, DenseRun, DenseVectors } from "../schema/types.js";
-import { contextOf, runStage, type Session, type StageWork } from "../stage.js";
+import { contextOf, modelKeys, runStage, type Session, type StageWork } from "../stage.js";
 import { openMatrix, openRowWriter } from "../store/arrays.js";
 import { openChunkReader } from "../store/chunks.js";
 import { vectorsName } from "../store/layout.js";
@@ -31,7 +31,7 @@ const BLOCK_ROWS = 4096;
  * alone in a process of its own. Each model's vectors are kept; with several
  * models the fused ones stand beside them. All vectors have length 1.
  *
- * @throws RagError `unknown_model`, `model_files_missing`, `bad_dimension`, `dimensions_differ`,
+ * @throws RagError `bad_option`, `unknown_model`, `model_files_missing`, `bad_dimension`, `dimensions_differ`,
  *   `stopped`, `inference_process_died`, `non_finite`
  */
 export async function runDense(session: Session, chunks: ChunkRun, options: DenseOptions = {}): Promise<DenseRun> {
@@ -39,9 +39,9 @@ export async function runDense(session: Session, chunks: ChunkRun, options: Dens
   if (chunks?.kind !== "chunk") throw wrongRun("a chunk run", chunks, "chunk");
   if (chunks.count === 0) throw emptyCorpus(chunks.id);
   const { settings } = session;
-  const keys = options.models ?? settings.dense;
+  const keys = modelKeys(context, options.models ?? settings.dense, "dense");
   const models = await context.locate(keys.map((key) => ({ key, role: "dense" as const })));
-  const weights = options.weights ?? settings.denseWeights;
+  const weights = checkedWeights(options.weights, keys) ?? settings.denseWeights;
   const cut = options.dim ?? settings.dim;
   const parts = models.map((model) => ({ name: model.card.key, dim: dimOf(model, cut), weight: weights[model.card.key] ?? 1 }));
   const fusion = options.fusion ?? settings.denseFusion;
@@ -83,6 +83,15 @@ export async function runDense(session: Session, chunks: ChunkRun, options: Dens
       }
     },
   });
+}
+
+/** Weights given in the call name models of the call; those of the settings may name more. */
+function checkedWeights(weights: DenseOptions["weights"], keys: readonly string[]): DenseOptions["weights"] {
+  for (const [key, weight] of Object.entries(weights ?? {})) {
+    if (!keys.includes(key)) throw badOption("weights", weights, `${key} is none of the models ${keys.join(", ")}`);
+    if (!(Number.isFinite(weight) && weight > 0)) throw badOption("weights", weights, "a weight is a number above 0");
+  }
+  return weights;
 }
 
 function dimOf(model: LocatedModel, cut: number | null): number {

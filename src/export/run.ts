@@ -1,6 +1,6 @@
-import { stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import { foreignRun, sameStageTwice, wrongRun } from "../core/errors.js";
+import { exportNotVerified, foreignRun, sameStageTwice, wrongRun } from "../core/errors.js";
 import type { ManifestArtefact } from "../schema/manifest.js";
 import type { Artefact, ChunkRun, DenseRun, ExportRun, FusedRun, PrimeRun, RerankRun, Skipped, SparseRun } from "../schema/types.js";
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
@@ -34,7 +34,8 @@ interface Parts {
  * it back from disk and compares.
  *
  * @param runs a chunk run, with at most one dense, sparse and rerank run of it; a skipped stage says so in the manifest
- * @throws RagError `foreign_run`, `same_stage_twice`, `store_write_failed`, `stopped`
+ * @throws RagError `bad_collection_name`, `foreign_run`, `same_stage_twice`, `wrong_run`, `array_damaged`, `rows_differ`,
+ *   `non_finite`, `store_write_failed`, `export_not_verified`, `stopped`
  */
 export async function exportCollection(
   session: Session,
@@ -105,7 +106,10 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
   const checks = await work.recorder.timed("verify", () => verifyExport(folder, { signal: work.signal }));
   (line as ReturnType<StageWork["progress"]> | null)?.finish();
   const failed = checks.filter((check) => !check.passed);
-  if (failed.length > 0) work.note("verify_failed", `Read back from disk, ${failed.map((check) => check.name).join(", ")} failed.`, failed.length);
+  if (failed.length > 0) {
+    await rm(join(folder, MANIFEST_FILE), { force: true });
+    throw exportNotVerified(folder, failed);
+  }
   const files: Artefact[] = [...written.map(plain), { path: MANIFEST_FILE, role: "manifest", ...manifest }];
   return {
     folder: ".",

@@ -1,5 +1,5 @@
 import type { FeatureToggles, ManifestToggleEvent } from "../schema/manifest.js";
-import type { Provenance, Settings } from "../schema/settings.js";
+import type { Provenance, Settings } from "../schema/settings-types.js";
 
 /** The stages' defaults, as the lines for people quote them. */
 const DEFAULTS = { enable_rerank: true, enable_sparse: true } as const;

@@ -1,4 +1,4 @@
-import { badBudget, badFusionSetting, foreignRun, nothingToFuse, sameStageTwice, unknownVectors, wrongRun } from "../core/errors.js";
+import { badOption, badFusionSetting, foreignRun, nothingToFuse, sameStageTwice, unknownVectors, wrongRun } from "../core/errors.js";
 import type { Candidate, DenseRun, FusedRun, QueryCandidates, QuerySet, Skipped, SparseRun } from "../schema/types.js";
 import { contextOf, runStage, type Session, type StageWork } from "../stage.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
@@ -29,7 +29,8 @@ const TOP = 10;
  * stored carries their hash and length.
  *
  * @param runs what `runDense` and `runSparse` returned; a skipped stage adds nothing
- * @throws RagError `nothing_to_fuse`, `foreign_run` when the runs are of different chunks
+ * @throws RagError `bad_option`, `bad_fusion_setting`, `nothing_to_fuse`, `same_stage_twice`, `unknown_vectors`, `model_changed`,
+ *   `foreign_run` when the runs are of different chunks
  */
 export async function fuse(
   session: Session,
@@ -42,11 +43,16 @@ export async function fuse(
   if (!Array.isArray(runs)) throw wrongRun("an array of dense and sparse runs", runs, "runDense or runSparse");
   const { depth = 100, method = "rrf", k = RRF_K, weights = {} } = options;
   for (const [name, value] of Object.entries({ depth, k })) {
-    if (!Number.isInteger(value) || value < 1) throw badBudget(name, value);
+    if (!Number.isInteger(value) || value < 1) throw badOption(name, value, "a whole number of at least 1 is needed");
   }
   if (method === "rrf" && Object.keys(weights).length > 0) throw badFusionSetting("weights", weights, 'count for method "minmax" only');
   const { dense, sparse, chunkId } = sortOut(runs);
   const engines = sparse ? (options.sparse ?? [sparse.primary]) : [];
+  const names = [...(dense ? [`dense:${dense.primary}`] : []), ...engines.map((engine) => `sparse:${engine}`)];
+  const unknown = Object.keys(weights).find((name) => !names.includes(name));
+  if (unknown !== undefined) throw unknownVectors(unknown, names);
+  for (const engine of engines) if (!sparse?.vectors.some(({ name }) => name === engine)) throw unknownVectors(engine, sparse?.vectors.map(({ name }) => name) ?? []);
+  if (names.length === 0) throw nothingToFuse();
 
   return runStage(context, {
     stage: "fuse",
@@ -108,8 +114,6 @@ interface FuseInput {
 async function fuseSources(work: StageWork, input: FuseInput) {
   const { sources, queries, chunks, depth, method, k } = input;
   const weights = sources.map((source) => input.weights[source.name] ?? 1);
-  const unknown = Object.keys(input.weights).find((name) => !sources.some((source) => source.name === name));
-  if (unknown !== undefined) throw unknownVectors(unknown, sources.map((source) => source.name));
   const results: QueryCandidates[] = [];
   const shared: Record<string, number> = Object.fromEntries(sources.map((source) => [source.name, 0]));
   let kept = 0;

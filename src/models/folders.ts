@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { revisionPattern } from "../schema/model-card.js";
 import type { ModelCard } from "../schema/model-types.js";
@@ -14,8 +14,8 @@ export interface ModelFolder {
  * The folders under a root where a model can be, that exist, in this order: flat
  * ones, named by the key, by the hub id with `-`, `--` or `/`, by the hub's name
  * alone, or the root itself where it has such a name (an attached data set often
- * is the model); then the Python hub's layout, at the pinned commit or the one
- * that `refs/main` names.
+ * is the model); then the Python hub's layout, at the pinned commit, the one that
+ * `refs/main` names, or the only one there is.
  */
 export async function modelFolders(card: ModelCard, root: string): Promise<ModelFolder[]> {
   const [owner, name] = card.hubId.split("/") as [string, string];
@@ -27,7 +27,7 @@ export async function modelFolders(card: ModelCard, root: string): Promise<Model
   }
   for (const hub of [root, join(root, "hub")]) {
     const repository = join(hub, `models--${owner}--${name}`);
-    const revision = card.revision ?? (await mainRevision(repository));
+    const revision = card.revision ?? (await mainRevision(repository)) ?? (await onlySnapshot(repository));
     if (revision === null) continue;
     const folder = join(repository, "snapshots", revision);
     if (await isFolder(folder)) found.push({ folder, revision });
@@ -40,6 +40,13 @@ async function mainRevision(repository: string): Promise<string | null> {
   const text = await readFile(join(repository, "refs", "main"), "utf8").catch(() => "");
   const revision = text.trim();
   return revisionPattern.test(revision) ? revision : null;
+}
+
+/** The one commit that was downloaded by itself, without a branch; of several none is better than another. */
+async function onlySnapshot(repository: string): Promise<string | null> {
+  const snapshots = await readdir(join(repository, "snapshots")).catch(() => []);
+  const [only] = snapshots;
+  return only !== undefined && snapshots.length === 1 && revisionPattern.test(only) ? only : null;
 }
 
 async function isFolder(path: string): Promise<boolean> {

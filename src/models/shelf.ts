@@ -1,6 +1,6 @@
 import { unusableModel } from "../core/errors.js";
 import type { LocatedModel, ModelCard, ModelRole } from "../schema/model-types.js";
-import type { Settings } from "../schema/settings.js";
+import type { Settings } from "../schema/settings-types.js";
 import type { DigestMemory } from "./digest.js";
 import { locateModels } from "./locate.js";
 import { findModel, modelRows } from "./registry.js";

@@ -1,4 +1,4 @@
-import { Marked } from "marked";
+import { Marked, type Token } from "marked";
 import { highlight } from "./highlight.js";
 import type { MimeBundle } from "./outputs.js";
 import { escapeHtml } from "./terminal.js";
@@ -28,6 +28,18 @@ export function markdownHtml(source: string, attachments: Readonly<Record<string
     },
   });
   return marked.parse(source, { async: false });
+}
+
+/** Text of the headings of a markdown cell, in order, without marks such as those of emphasis. */
+export function headings(source: string): string[] {
+  const tokens = new Marked({ gfm: true }).lexer(source);
+  return tokens.flatMap((token) => (token.type === "heading" ? plain(token.tokens ?? []).trim() : [])).filter(Boolean);
+}
+
+function plain(tokens: readonly Token[]): string {
+  return tokens
+    .map((token) => ("tokens" in token && token.tokens ? plain(token.tokens) : "text" in token ? token.text : ""))
+    .join("");
 }
 
 function anchor(href: string, inner: string, title: string | null | undefined): string {

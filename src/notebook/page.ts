@@ -1,6 +1,7 @@
 /** An executed notebook as one self-contained HTML page. */
 import { highlight } from "./highlight.js";
-import { markdownHtml } from "./markdown.js";
+import { cellLabels } from "./labels.js";
+import { headings, markdownHtml } from "./markdown.js";
 import type { Cell, CodeCell, Notebook } from "./notebook-file.js";
 import { outputHtml } from "./page-outputs.js";
 import { PAGE_STYLE } from "./page-style.js";
@@ -16,7 +17,8 @@ const POLICY =
  * @param fallbackTitle for a notebook without a heading.
  */
 export function notebookPage(notebook: Notebook, fallbackTitle: string): string {
-  const body = notebook.cells.map(cellHtml).join("\n");
+  const labels = cellLabels(notebook.cells);
+  const body = notebook.cells.map((cell) => cellHtml(cell, labels.get(cell) ?? "")).join("\n");
   return withoutHidden(`<!doctype html>
 <html lang="en">
 <head>
@@ -37,7 +39,7 @@ ${footer(notebook)}
 `);
 }
 
-function cellHtml(cell: Cell): string {
+function cellHtml(cell: Cell, name: string): string {
   if (cell.cell_type === "markdown") {
     return `<section class="prose">${markdownHtml(cell.source, cell.attachments)}</section>`;
   }
@@ -49,7 +51,7 @@ function cellHtml(cell: Cell): string {
       ? ""
       : `<span class="count" title="order of execution">${cell.execution_count}</span>`;
   const time = seconds === null ? "" : `<span class="time" title="time this cell took">${duration(seconds)}</span>`;
-  return `<section class="cell${status === "error" ? " failed" : ""}">
+  return `<section class="cell${status === "error" ? " failed" : ""}" aria-label="${escapeHtml(name)}">
 <div class="code">${label}${time}<pre><code>${highlight(cell.source, "typescript")}</code></pre></div>
 ${outputs.length > 0 ? `<div class="outputs">${outputs.join("\n")}</div>` : ""}
 </section>`;
@@ -69,8 +71,8 @@ function footer(notebook: Notebook): string {
 
 function pageTitle(notebook: Notebook, fallback: string): string {
   for (const cell of notebook.cells) {
-    const heading = cell.cell_type === "markdown" ? /^#+\s+(.+?)\s*#*$/m.exec(cell.source)?.[1] : undefined;
-    if (heading) return heading.replace(/[*_`]/g, "");
+    const heading = cell.cell_type === "markdown" ? headings(cell.source)[0] : undefined;
+    if (heading) return heading;
   }
   return fallback;
 }

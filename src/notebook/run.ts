@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { cellFailed, RagError } from "../core/errors.js";
 import { type Kernel, startKernel } from "./kernel.js";
 import { KERNEL_NAME, kernelSpec } from "./kernelspec.js";
+import { cellLabels, firstLine } from "./labels.js";
 import { type CodeCell, readNotebook, writeNotebook } from "./notebook-file.js";
 import type { Output } from "./outputs.js";
 
@@ -13,6 +14,8 @@ export interface CellStep {
   readonly of: number;
   /** First line that is neither blank nor a comment. */
   readonly firstLine: string;
+  /** The nearest heading above the cell; its first line where there is none. */
+  readonly label: string;
 }
 
 /** How one code cell went. */
@@ -66,6 +69,7 @@ export async function runNotebook(path: string, options: RunOptions): Promise<No
     cell.execution_count = null;
   }
   const work = code.filter((cell) => cell.source.trim() !== "");
+  const labels = cellLabels(notebook.cells);
   const cells: CellResult[] = [];
   let failure: string | null = null;
   const kernel = await startKernel({
@@ -79,7 +83,8 @@ export async function runNotebook(path: string, options: RunOptions): Promise<No
   notebook.metadata.language_info = kernel.languageInfo;
   try {
     for (const [index, cell] of work.entries()) {
-      const step = { number: index + 1, of: work.length, firstLine: firstLine(cell.source) };
+      const line = firstLine(cell.source);
+      const step = { number: index + 1, of: work.length, firstLine: line, label: labels.get(cell) ?? line };
       if (failure !== null || options.signal?.aborted) {
         failure ??= cellFailed(path, step.number, step.of, step.firstLine, "Stopped before it ran.");
         cells.push({ ...step, status: "not run", seconds: 0, outputs: [] });
@@ -132,9 +137,4 @@ async function runCell(
 function mayFail(cell: CodeCell): boolean {
   const tags = cell.metadata.tags;
   return Array.isArray(tags) && tags.includes("raises-exception");
-}
-
-function firstLine(source: string): string {
-  const all = source.split("\n").map((line) => line.trim());
-  return all.find((line) => line !== "" && !line.startsWith("//")) ?? all.find((line) => line !== "") ?? "";
 }

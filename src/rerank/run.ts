@@ -1,4 +1,4 @@
-import { badBudget, nonFiniteVector, queriesMissing, wrongDimension, wrongRun } from "../core/errors.js";
+import { badOption, nonFiniteVector, queriesMissing, wrongDimension, wrongRun } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
 import { runPass, unpackDense } from "../pass.js";
 import type { TokenizedText } from "../runtime/types.js";
@@ -33,7 +33,7 @@ interface Pair {
  * are shortened so that the query and both separators survive.
  *
  * @returns a run, or {@link Skipped} where the stage is switched off
- * @throws RagError `queries_missing` for a fused run from disk without its queries,
+ * @throws RagError `bad_option`, `queries_missing` for a fused run from disk without its queries,
  *   `unknown_model`, `model_files_missing`, `stopped`, `inference_process_died`
  */
 export async function rerank(session: Session, fused: FusedRun, options: RerankOptions = {}): Promise<RerankRun | Skipped> {
@@ -44,7 +44,7 @@ export async function rerank(session: Session, fused: FusedRun, options: RerankO
   const candidates = options.candidates ?? settings.rerankCandidates;
   const topK = options.topK ?? settings.rerankTopK;
   for (const [name, value] of Object.entries({ candidates, topK })) {
-    if (!Number.isInteger(value) || value < 1) throw badBudget(name, value);
+    if (!Number.isInteger(value) || value < 1) throw badOption(name, value, "a whole number of at least 1 is needed");
   }
   const [model] = (await context.locate([{ key: options.model ?? settings.rerank, role: "rerank" }])) as [LocatedModel];
   const chunkId = fused.inputs.chunk as string;

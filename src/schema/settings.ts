@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Provenance, SettingSource, Settings } from "./settings-types.js";
 
 /** Every setting of a session, its type, its default and what it means: the one place. */
 export const SettingsSchema = z.strictObject({
@@ -20,40 +21,6 @@ export const SettingsSchema = z.strictObject({
   modelDirs: z.array(z.string().min(1)).describe("Folders to look for models in, in order"),
   offline: z.boolean().describe("Never touch the network"),
 });
-
-/** Settings after defaults. */
-export interface Settings {
-  readonly dense: readonly string[];
-  readonly denseWeights: Readonly<Record<string, number>>;
-  readonly denseFusion: "auto" | "mean" | "concat";
-  readonly dim: number | null;
-  readonly enableSparse: boolean;
-  readonly sparse: readonly string[];
-  readonly enableRerank: boolean;
-  readonly rerank: string;
-  readonly rerankCandidates: number;
-  readonly rerankTopK: number;
-  readonly rerankBatchCap: number | null;
-  readonly dtype: "fp32" | "fp16" | "int8";
-  readonly device: "auto" | "cpu";
-  readonly threads: number;
-  readonly tokenBudget: number;
-  readonly modelDirs: readonly string[];
-  readonly offline: boolean;
-}
-
-/** Who may set a setting, weakest first. */
-export type SettingLayer = "default" | "config" | "environment" | "call";
-
-/** Where a setting's value came from. */
-export interface SettingSource {
-  readonly layer: SettingLayer;
-  /** `default`, `config:<file>`, `env-file`, `env` or `call`. */
-  readonly source: string;
-}
-
-/** The source of every setting. */
-export type Provenance = Readonly<Record<keyof Settings, SettingSource>>;
 
 /** One layer's values, still unchecked. */
 export interface SettingsLayer extends SettingSource {

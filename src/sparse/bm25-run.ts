@@ -12,8 +12,8 @@ import { type Bm25Options, bm25Builder } from "./bm25.js";
 /** The engine's name, where a model key would stand. */
 export const BM25 = "bm25";
 
-/** The vocabulary's file: a JSON array, a term's index is its position. */
-export const VOCABULARY = "bm25.vocabulary.json";
+/** The vocabulary's file: one term a line, in the order of their indices. A term holds letters and digits only. */
+export const VOCABULARY = "bm25.vocabulary.txt";
 
 /** Weighs every chunk by BM25: no model, no tokens cut off. */
 export async function encodeBm25(work: StageWork, chunks: ChunkReader, options: Bm25Options): Promise<SparseVectors> {
@@ -37,7 +37,7 @@ export async function encodeBm25(work: StageWork, chunks: ChunkReader, options: 
       const out = await openSparseWriter(work.dir, files, matrix.indptr);
       await out.write(0, matrix.indices, matrix.values);
       await out.commit();
-      await writeAtomic(join(work.dir, VOCABULARY), JSON.stringify(vocabulary), "the vocabulary");
+      await writeAtomic(join(work.dir, VOCABULARY), vocabulary.map((term) => `${term}\n`).join(""), "the vocabulary");
     });
     progress.finish();
     const terms = Uint32Array.from({ length: matrix.rows }, (_, r) => (matrix.indptr[r + 1] as number) - (matrix.indptr[r] as number));

@@ -23,7 +23,8 @@ export async function encodeQueries(
   queries: readonly Query[],
 ): Promise<SparseMatrix> {
   if (vectors.engine === "bm25") {
-    const words = JSON.parse(await readFile(join(run.dir, vectors.vocabulary as string), "utf8")) as string[];
+    const text = await readFile(join(run.dir, vectors.vocabulary as string), "utf8");
+    const words = text === "" ? [] : text.slice(0, -1).split("\n");
     const index = vocabularyIndex(words);
     const options = (run.settings["bm25"] ?? {}) as Bm25Options;
     return stackSparse(queries.map((query) => bm25Query(query.text, index, options)), vectors.space);

@@ -1,6 +1,7 @@
 import { emptyCorpus, wrongRun } from "../core/errors.js";
+import type { LocatedModel } from "../schema/model-types.js";
 import type { ChunkRun, Skipped, SparseRun, SparseVectors } from "../schema/types.js";
-import { contextOf, runStage, type Session, skipped } from "../stage.js";
+import { contextOf, modelKeys, runStage, type Session, skipped } from "../stage.js";
 import { openChunkReader } from "../store/chunks.js";
 import { type Bm25Options, bm25Settings } from "./bm25.js";
 import { BM25, encodeBm25 } from "./bm25-run.js";
@@ -27,7 +28,7 @@ export async function runSparse(session: Session, chunks: ChunkRun, options: Spa
   const { settings, provenance } = session;
   if (!settings.enableSparse) return skipped("sparse", provenance.enableSparse.source);
   if (chunks.count === 0) throw emptyCorpus(chunks.id);
-  const keys = options.models ?? settings.sparse;
+  const keys = modelKeys(context, options.models ?? settings.sparse, "sparse", [BM25]);
   const models = await context.locate(keys.filter((key) => key !== BM25).map((key) => ({ key, role: "sparse" as const })));
   const bm25 = keys.includes(BM25) ? bm25Settings(options.bm25) : null;
 
@@ -43,10 +44,8 @@ export async function runSparse(session: Session, chunks: ChunkRun, options: Spa
       try {
         const vectors: SparseVectors[] = [];
         for (const key of keys) {
-          const model = models.find((candidate) => candidate.card.key === key);
-          const made = model
-            ? await encodeSplade(work, reader, model, settings)
-            : await encodeBm25(work, reader, bm25 ?? {});
+          const model = models.find((candidate) => candidate.card.key === key) as LocatedModel;
+          const made = key === BM25 ? await encodeBm25(work, reader, bm25 ?? {}) : await encodeSplade(work, reader, model, settings);
           vectors.push(made);
           if (made.truncated > 0) work.note("truncated", `${key} cut ${made.truncated} chunks to its limit and lost ${made.lostTokens} tokens.`, made.truncated);
           if (made.emptyRows > 0) work.note("empty_vectors", `${key} has no term for ${made.emptyRows} chunks; it can't find them.`, made.emptyRows);

@@ -2,7 +2,7 @@ import { nonFiniteVector } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
 import { runPass, unpackSparse } from "../pass.js";
 import type { LocatedModel } from "../schema/model-types.js";
-import type { Settings } from "../schema/settings.js";
+import type { Settings } from "../schema/settings-types.js";
 import type { Chunk, SparseVectors } from "../schema/types.js";
 import { modelUse, type StageWork } from "../stage.js";
 import { openSparseWriter } from "../store/arrays.js";

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { arrayFileDamaged } from "../core/errors.js";
 import type { Chunk, ChunkRun, DocumentRecord } from "../schema/types.js";
 import { openAtomic } from "./atomic.js";
 import { readNpy, writeNpy } from "./npy.js";
@@ -66,11 +67,14 @@ export interface ChunkReader {
 /** Opens a chunk run's rows. Close it when done. @throws RagError when a file is missing or damaged */
 export async function openChunkReader(run: Pick<ChunkRun, "dir">): Promise<ChunkReader> {
   const offsets = (await readNpy(join(run.dir, OFFSETS), "float64")).data;
-  const file = await open(join(run.dir, CHUNKS), "r");
+  const path = join(run.dir, CHUNKS);
+  const file = await open(path, "r").catch((cause) => {
+    throw arrayFileDamaged(path, (cause as Error).message, cause);
+  });
   const count = offsets.length - 1;
   const bytes = async (from: number, to: number) => {
     const start = offsets[from] as number;
-    return readFully(file, start, (offsets[to] as number) - start);
+    return readFully(file, path, start, (offsets[to] as number) - start);
   };
   return {
     count,
@@ -90,11 +94,11 @@ export async function openChunkReader(run: Pick<ChunkRun, "dir">): Promise<Chunk
   };
 }
 
-async function readFully(file: FileHandle, at: number, length: number): Promise<Buffer> {
+async function readFully(file: FileHandle, path: string, at: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(buffer, done, length - done, at + done);
-    if (bytesRead === 0) throw new RangeError(`${CHUNKS} ends ${length - done} bytes early`);
+    if (bytesRead === 0) throw arrayFileDamaged(path, `it ends ${length - done} bytes early`);
     done += bytesRead;
   }
   return buffer;

@@ -32,9 +32,12 @@ export function layoutOf(dir: string): SessionLayout {
 /** The manifest of a run, written last. */
 export const RUN_FILE = "run.json";
 
+/** How the names of journals end. */
+export const JOURNAL_ENDING = ".journal";
+
 /** The journal of a half-done pass over one model. */
 export function journalName(model: string): string {
-  return `${fileStem(model)}.journal`;
+  return `${fileStem(model)}${JOURNAL_ENDING}`;
 }
 
 /** The vectors of a dense pass. */

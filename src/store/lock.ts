@@ -1,5 +1,5 @@
 import { readFileSync, unlinkSync } from "node:fs";
-import { open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { link, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { sessionInUse, storeWriteFailed } from "../core/errors.js";
 
@@ -45,10 +45,7 @@ export async function lockSession(path: string, name: string): Promise<SessionLo
     }
     if (owner && owner.pid === me.pid && owner.host === me.host && owner.started === me.started) return hold(path);
     if (attempt > 4 || (owner && (await alive(owner, path)))) throw sessionInUse(name, path, owner);
-    // Renamed before it is removed: of two kernels that find the same dead lock, one wins.
-    const aside = `${path}.${process.pid}.stale`;
-    await rename(path, aside).catch(() => {});
-    await rm(aside, { force: true });
+    await removeDead(path, owner);
   }
 }
 
@@ -79,6 +76,18 @@ function hold(path: string): SessionLock {
   };
   process.once("exit", release);
   return { release };
+}
+
+/**
+ * Takes a dead lock away. Of two kernels that see the same dead lock one may be late
+ * and take the other's new one: it then finds another owner in its hands and puts it back.
+ */
+async function removeDead(path: string, dead: Owner | null): Promise<void> {
+  const aside = `${path}.${process.pid}.stale`;
+  await rename(path, aside).catch(() => {});
+  const taken = await ownerOf(aside);
+  if (taken && taken.started !== dead?.started) await link(aside, path).catch(() => {});
+  await rm(aside, { force: true });
 }
 
 async function ownerOf(path: string): Promise<Owner | null> {

@@ -1,10 +1,10 @@
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { runFileDamaged, storeWriteFailed } from "../core/errors.js";
 import { parseRunFile, RUN_SCHEMA } from "../schema/run-file.js";
 import type { RunOf, StageName } from "../schema/types.js";
 import { syncFolder, writeAtomic } from "./atomic.js";
-import { layoutOf, RUN_FILE, type SessionLayout } from "./layout.js";
+import { JOURNAL_ENDING, layoutOf, RUN_FILE, type SessionLayout } from "./layout.js";
 
 /** A run as it stands in `run.json`: all of it but what depends on who asks. */
 export type StoredRun<K extends StageName> = Omit<RunOf[K], "dir" | "reused" | "session">;
@@ -72,20 +72,18 @@ export function openRunStore(dir: string): RunStore {
         await rename(partial, final);
         await syncFolder(dirname(final));
         await rm(old, { recursive: true, force: true });
+        // What they held is in the arrays now. Not before the rename: until then they are all that a kill leaves.
+        for (const name of await readdir(final)) if (name.endsWith(JOURNAL_ENDING)) await rm(join(final, name));
       } catch (cause) {
         throw storeWriteFailed(final, `the ${stage} run`, cause);
       }
       return final;
     },
     async log(entry) {
-      const file = await open(layout.historyFile, "a");
       try {
-        await file.writeFile(`${JSON.stringify(entry)}\n`);
-        await file.datasync();
+        await appendFile(layout.historyFile, `${JSON.stringify(entry)}\n`, { flush: true });
       } catch (cause) {
         throw storeWriteFailed(layout.historyFile, "the history", cause);
-      } finally {
-        await file.close();
       }
     },
     async history() {

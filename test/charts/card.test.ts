@@ -31,6 +31,7 @@ test("badges say what this call did", () => {
   assert.deepEqual(badges({}), []);
   assert.deepEqual(badges({ resumedBatches: 1 }), ["resumed 1 batch"]);
   assert.deepEqual(badges({ reused: true }), ["reused"]);
+  assert.deepEqual(badges({ reused: true, resumedBatches: 1 }), ["reused"], "it was another call that resumed");
   for (const shown of [sample.primeRun(), sample.denseRun(), sample.sparseRun(), sample.rerankRun()]) {
     assert.ok(
       cardOf(shown).badges.some((b) => b.text === "sample model"),

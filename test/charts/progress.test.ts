@@ -43,7 +43,26 @@ test("rate and time left are told from what this call did", () => {
   clock += 4_000;
   line.update(1_000);
   line.finish();
-  assert.equal(progressText(sink.states.at(-1) as ProgressState, 200), "✓ dense · 1,000 chunks in 6 s, 100 chunks/s");
+  assert.equal(progressText(sink.states.at(-1) as ProgressState, 200), "✓ dense · 600 chunks in 6 s, 100 chunks/s; 400 were done before");
+});
+
+test("a summary's rate is that of the time beside it, whenever the first update came", () => {
+  let clock = 0;
+  const sink = recorder();
+  const line = trackProgress({ label: "chunk", total: 60, unit: "documents" }, sink, () => clock);
+  clock += 1_000;
+  line.update(0);
+  clock += 2_000;
+  line.update(60);
+  line.finish();
+  assert.equal(progressText(sink.states.at(-1) as ProgressState, 200), "✓ chunk · 60 documents in 3 s, 20 documents/s");
+});
+
+test("a failure is told whole, as long as the library's own messages are", () => {
+  const sink = recorder();
+  const line = trackProgress({ label: "dense", total: 10, unit: "chunks" }, sink, () => 0);
+  line.fail(`${"the process died ".repeat(20)}run the cell again`);
+  assert.match(sink.states.at(-1)?.message ?? "", /run the cell again \(after 0 s\)$/);
 });
 
 test("a finished or failed line says its last words once", () => {

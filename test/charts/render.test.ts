@@ -32,9 +32,8 @@ const hostileCharts = [
     HOSTILE.map((name, i) => ({ name, value: i, words: name })),
     { title: "bars", caption: "", paths: true },
   ),
-  histogramChart(
-    HOSTILE.map((name) => ({ name, bins: [{ from: 0, to: 1, count: 3 }] })),
-    { title: "bins", caption: "", value: "x", one: "row", many: "rows" },
+  ...HOSTILE.map((title) =>
+    histogramChart([{ from: 0, to: 1, count: 3 }], { title, caption: "", value: "x", one: "row", many: "rows" }),
   ),
   coverageChart(
     HOSTILE.map((name) => ({

@@ -97,6 +97,14 @@ test("every candidate is in the chart of who found it, by all its sources", () =
 });
 
 test("rank moves keep every candidate, also when ranks share a cell", () => {
+  const kept = sample.rerankRun().results.map((r) => ({
+    ...r,
+    candidates: r.candidates.slice(0, 5).map((c, i) => ({ ...c, before: 90 - i })),
+  }));
+  const short = rankMovesChart(kept);
+  const after = short?.spec.layer[0]?.encoding.y as { scale: { domain: number[] } };
+  assert.deepEqual(after.scale.domain, [0.5, 5.5], "ranks that were cut off take no room");
+  assert.match(short?.caption ?? "", /a cell is 4 by 1 rank$/);
   for (const depth of [1, 20, 26, 200]) {
     const [first] = sample.rerankRun().results;
     assert.ok(first);

@@ -2,23 +2,25 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { markdownBlocks } from "../../dist/chunk/blocks.js";
 import { generateMarkdown } from "./lib/markdown.ts";
-import { mdastOutline, type Outline } from "./lib/mdast.ts";
+import { type Outline, outlineOf, parse } from "./lib/mdast.ts";
 
 function outline(source: string): Outline[] {
-  return [...markdownBlocks(source)].filter((block) => block !== null).map(({ kind, start, level, items }) => ({ kind, start, level, items }));
+  return [...markdownBlocks(source)]
+    .filter((block) => block !== null)
+    .map(({ kind, start, level, items }) => ({ kind, start, level, items }));
 }
 
-test("1000 generated documents: the same blocks at the same lines as an independent CommonMark parser finds", () => {
+test("500 generated documents: the same blocks at the same lines as an independent CommonMark parser finds", () => {
   const kinds = new Map<string, number>();
-  for (let seed = 1; seed <= 1000; seed++) {
+  for (let seed = 1; seed <= 500; seed++) {
     const source = generateMarkdown(seed);
     const found = outline(source);
-    assert.deepEqual(found, mdastOutline(source), `seed ${seed}`);
+    assert.deepEqual(found, outlineOf(parse(source)), `seed ${seed}`);
     for (const { kind } of found) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   }
   // The comparison means something only if every kind came up.
   for (const kind of ["heading", "paragraph", "code", "html", "table", "list", "quote", "break", "front_matter"]) {
-    assert.ok((kinds.get(kind) ?? 0) > 200, `${kind}: ${kinds.get(kind)}`);
+    assert.ok((kinds.get(kind) ?? 0) > 100, `${kind}: ${kinds.get(kind)}`);
   }
 });
 
@@ -64,7 +66,8 @@ const cases: readonly (readonly [text: string, kinds: string])[] = [
   ["<?a\n\n?>\n<!DOCTYPE x>\n<![CDATA[\n\n]]>", "html html html"],
   ["| a | b |\n|---|---|\n| c |\n\nd", "table paragraph"],
   ["x\n| a |\n|---|\nb\n> c", "paragraph table quote"],
-  ["a | b\n- | -\nc", "table"],
+  ["a|b\n-|-\nc", "table"],
+  ["a | b\n- | -\nc", "paragraph list"],
   ["| a | b |\n|---|", "paragraph"],
   ["| a \\| b |\n|---|\n# c", "table heading1"],
   ["- | a |\n  |---|\nb", "list paragraph"],
@@ -78,7 +81,12 @@ const cases: readonly (readonly [text: string, kinds: string])[] = [
 
 for (const [text, kinds] of cases) {
   test(`${JSON.stringify(text)} is ${kinds || "nothing"}`, () => {
-    assert.equal(outline(text).map(({ kind, level }) => kind + (level || "")).join(" "), kinds);
+    assert.equal(
+      outline(text)
+        .map(({ kind, level }) => kind + (level || ""))
+        .join(" "),
+      kinds,
+    );
   });
 }
 

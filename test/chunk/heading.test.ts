@@ -28,7 +28,12 @@ for (const [heading, text] of cases) {
 }
 
 test("a long heading is cut to 300 characters, never inside a surrogate pair", () => {
-  for (const heading of [`# ${"ab ".repeat(200)}`, `# ${"😀".repeat(400)}`, `# x${"😀".repeat(400)}`, `# ${"*a* ".repeat(9000)}`]) {
+  for (const heading of [
+    `# ${"ab ".repeat(200)}`,
+    `# ${"😀".repeat(400)}`,
+    `# x${"😀".repeat(400)}`,
+    `# ${"*a* ".repeat(9000)}`,
+  ]) {
     const title = headingText(heading);
     assert.ok(title.length <= 300 && title.endsWith("…") && title.isWellFormed(), `${title.length}`);
   }
@@ -36,6 +41,7 @@ test("a long heading is cut to 300 characters, never inside a surrogate pair", (
 
 test("headings that make regular expressions slow take no time", () => {
   const start = performance.now();
-  for (const char of ["#", " #", "`", "[", "*a", "\\", "<", "&#", "_ "]) for (const n of [400, 90_000]) headingText(`# ${char.repeat(n / char.length)}x`);
+  for (const char of ["#", " #", "`", "[", "*a", "\\", "<", "&#", "_ "])
+    for (const n of [400, 90_000]) headingText(`# ${char.repeat(n / char.length)}x`);
   assert.ok(performance.now() - start < 2000, `${performance.now() - start} ms`);
 });

@@ -42,7 +42,7 @@ test("run: a line a cell, the executed notebook and its page; a failing cell is 
   const fixtures = join(import.meta.dirname, "..", "notebook", "fixtures");
   const done = cli(["run", join(fixtures, "tour.ipynb"), "--out", "results", "--html"]);
   assert.equal(done.status, 0, done.stderr);
-  assert.match(done.stdout, /cell 1 of 4 {2}\d+\.\d s {2}ok {2}const words.*cell 4 of 4/s);
+  assert.match(done.stdout, /cell 1 of 4 {2}\d+\.\d s {2}ok {2}A small tour\n.*cell 4 of 4/s);
   assert.match(done.stdout, /notebook {2}results\/tour\.ipynb\n {2}page {6}results\/tour\.html\n/);
   assert.match(readFileSync(join(folder, "results", "tour.html"), "utf8"), /<p>card<\/p><svg/);
   assert.ok(existsSync(join(folder, "results", "tour.ipynb")));

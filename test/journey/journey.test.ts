@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import * as rag from "../../dist/index.js";
@@ -164,5 +164,38 @@ test("several dense models are kept apart, and fused beside", async () => {
   const short = await rag.runDense(session, chunks, { dim: 64 });
   assert.equal(short.vectors[0]?.dim, 64);
   await assert.rejects(rag.runDense(session, chunks, { dim: 100 }), { code: "bad_dimension" });
+  session.close();
+});
+
+test("a model named in another way is the same model; none, or one twice, is refused", async () => {
+  const session = await rag.openSession(sampleOptions(await scratch("names")));
+  const chunks = await rag.chunk(session, { files: join(await corpusOf(smallCorpus), "*.md") });
+  const byKey = await rag.runSparse(session, chunks, { models: ["sample-splade"] });
+  const byHubId = await rag.runSparse(session, chunks, { models: ["rag-cells/sample-splade"] });
+  assert.ok(byKey.kind === "sparse" && byHubId.kind === "sparse");
+  assert.equal(byHubId.id, byKey.id);
+  assert.equal(byHubId.vectors[0]?.engine, "splade");
+  for (const models of [[], ["sample-dense", "rag-cells/sample-dense"]]) {
+    await assert.rejects(rag.runDense(session, chunks, { models }), { code: "bad_option" });
+  }
+  await assert.rejects(rag.runDense(session, chunks, { weights: { "sample-dens": 1 } }), { code: "bad_option" });
+  await assert.rejects(rag.runSparse(session, chunks, { models: [] }), { code: "bad_option" });
+  await assert.rejects(rag.chunk(session, { files: join(await corpusOf(smallCorpus), "*.md"), maxTokens: 9999 }), { code: "bad_option" });
+  session.close();
+});
+
+test("an export whose files were changed since is written anew, and a finished run keeps no journal", async () => {
+  const dir = await scratch("changed");
+  const session = await rag.openSession(sampleOptions(dir));
+  const corpus = await corpusOf(smallCorpus);
+  const { dense, collection } = await journey(session, corpus);
+  assert.deepEqual((await readdir(dense.dir)).filter((name) => name.endsWith(".journal")), []);
+  const vocabulary = collection.files.find((file) => file.role === "vocabulary");
+  const words = (await readFile(join(collection.folder, vocabulary?.path as string), "utf8")).trimEnd().split("\n");
+  assert.ok(words.includes("bread") && words.length > 30, "one term a line");
+  await writeFile(join(collection.folder, collection.files[0]?.path as string), "damaged");
+  const again = await journey(session, corpus);
+  assert.ok(!again.collection.reused && again.dense.reused);
+  assert.deepEqual(again.collection.files.slice(0, -1), collection.files.slice(0, -1));
   session.close();
 });

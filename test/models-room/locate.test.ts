@@ -64,10 +64,12 @@ test("a root that is the model's folder itself is found by its name", async () =
   assert.ok("missing" in (await locateModel(testCard(), [join(other, "something-else")], "fp32")));
 });
 
-test("the Python hub's layout is found at refs/main, or at the pinned commit", async () => {
+test("the Python hub's layout is found at refs/main, at the pinned commit, or where there is one commit only", async () => {
   const snapshot = (revision: string) => `models--acme--tiny-model/snapshots/${revision}`;
   const root = rootWith(snapshot(COMMIT));
-  assert.ok("missing" in (await locateModel(testCard(), [root], "fp32")));
+  assert.equal((await find(root)).revision, COMMIT);
+  mkdirSync(join(root, snapshot("e".repeat(40))));
+  assert.ok("missing" in (await locateModel(testCard(), [root], "fp32")), "of two commits none is better");
   write(root, { "models--acme--tiny-model/refs/main": `${COMMIT}\n` });
   const found = await find(root);
   assert.deepEqual([found.root, found.revision], [join(root, snapshot(COMMIT)), COMMIT]);

@@ -45,19 +45,14 @@ def single_batch(texts: list[list[int]], starts: list[int] | None = None) -> dic
     }
 
 
-def pair_batch(pairs: list[tuple[list[int], list[int]]], starts: list[int] | None = None) -> dict[str, Tensor]:
-    """[CLS] query [SEP] passage [SEP] rows; `starts` shifts the passage's positions."""
-    rows, types, positions = [], [], []
-    for (query, passage), start in zip(pairs, starts or [0] * len(pairs), strict=True):
-        head = len(query) + 2
-        rows.append([CLS_ID, *query, SEP_ID, *passage, SEP_ID])
-        types.append([0] * head + [1] * (len(passage) + 1))
-        positions.append([*range(head), *range(head + start, head + start + len(passage) + 1)])
+def pair_batch(pairs: list[tuple[list[int], list[int]]]) -> dict[str, Tensor]:
+    """[CLS] query [SEP] passage [SEP] rows."""
+    rows = [[CLS_ID, *query, SEP_ID, *passage, SEP_ID] for query, passage in pairs]
+    types = [[0] * (len(query) + 2) + [1] * (len(passage) + 1) for query, passage in pairs]
     return {
         "ids": padded(rows),
         "mask": padded([[1] * len(row) for row in rows], 0),
         "types": padded(types, 0),
-        "positions": padded(positions, 0),
     }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from transformers import BertConfig
 
+from encoders import InteractionHead
 from graph import GraphWriter
 from wordpieces import CLS_ID, SEP_ID
 
@@ -97,7 +98,8 @@ def write_pair(path: Path, state: dict[str, torch.Tensor], config: BertConfig) -
     passage = graph.op("Mul", inner, number("token_type_ids"))
     query = graph.op("Sub", inner, passage)
     importance = graph.op("Gather", graph.weight("interaction.importance.weight"), "input_ids")
-    soft = graph.op("Softplus", graph.op("Squeeze", importance, last))
+    stretched = graph.op("Mul", graph.op("Squeeze", importance, last), graph.constant(InteractionHead.CONTRAST))
+    soft = graph.op("Softplus", stretched)
     raw = graph.op("Mul", query, soft)
     weights = ratio(raw, summed(raw, second, 1))
     outside = graph.op("Sub", graph.constant(1.0), passage)
@@ -120,6 +122,7 @@ def write_pair(path: Path, state: dict[str, torch.Tensor], config: BertConfig) -
 
     left, right = mean(query), mean(passage)
     cosine = ratio(summed(graph.op("Mul", left, right), last, 1), graph.op("Mul", norm(left), norm(right)))
-    features = graph.op("Concat", best(states, "states"), best(words, "words"), cosine, axis=1)
-    graph.linear(features, "interaction.mix")
+    length = graph.op("Log", graph.op("Add", summed(passage, second, 1), graph.constant(1.0)))
+    features = graph.op("Concat", best(states, "states"), best(words, "words"), cosine, length, axis=1)
+    graph.op("Mul", graph.linear(features, "interaction.mix"), graph.constant(InteractionHead.SHARPNESS))
     graph.save(path, "rerank", INPUTS, "logits", ["batch", 1])

@@ -58,28 +58,33 @@ class InteractionHead(nn.Module):
     Each query token takes its best cosine among the passage's tokens, once on projected last
     states and once on projected word embeddings (as ColBERT's MaxSim, Khattab and Zaharia 2020);
     both are averaged over the query with a learned weight for each word piece. The cosine of the
-    two mean states is the third feature. The logit is their learned linear mix.
+    two mean states is the third feature, and the fourth is the logarithm of the passage's length,
+    because a maximum over more tokens is larger by chance. The logit is their learned linear mix.
     """
+
+    # Both stretch a parameter, so that the rate which suits the body moves the head as well.
+    SHARPNESS = 20.0
+    CONTRAST = 10.0
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
         self.states = nn.Linear(WIDTH, WIDTH, bias=False)
         self.words = nn.Linear(WIDTH, WIDTH, bias=False)
         self.importance = nn.Embedding(vocabulary, 1)
-        self.mix = nn.Linear(3, 1)
+        self.mix = nn.Linear(4, 1)
         with torch.no_grad():
             self.states.weight.copy_(torch.eye(WIDTH))
             self.words.weight.copy_(torch.eye(WIDTH))
             self.importance.weight.zero_()
-            self.mix.weight.copy_(torch.tensor([[6.0, 12.0, 6.0]]))
-            self.mix.bias.fill_(-8.0)
+            self.mix.weight.copy_(torch.tensor([[0.3, 0.6, 0.3, 0.0]]))
+            self.mix.bias.fill_(-0.4)
 
     def forward(self, states: Tensor, words: Tensor, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
         """States and words [B, L, D], the rest [B, L] -> logits [B, 1]."""
         inner = ((mask == 1) & (ids != CLS_ID) & (ids != SEP_ID)).to(states.dtype)
         passage = inner * types.to(states.dtype)
         query = inner - passage
-        weights = query * F.softplus(self.importance(ids).squeeze(-1))
+        weights = query * F.softplus(self.importance(ids).squeeze(-1) * self.CONTRAST)
         weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
         blocked = (1.0 - passage).unsqueeze(1) * -2.0
 
@@ -92,8 +97,9 @@ class InteractionHead(nn.Module):
         passage_mean = mean_pooled(states, passage)
         norms = query_mean.norm(dim=-1) * passage_mean.norm(dim=-1)
         cosine = (query_mean * passage_mean).sum(-1) / norms.clamp(min=1e-6)
-        features = torch.stack([best(self.states(states)), best(self.words(words)), cosine], dim=1)
-        return self.mix(features)
+        length = torch.log(passage.sum(1) + 1.0)
+        features = torch.stack([best(self.states(states)), best(self.words(words)), cosine, length], dim=1)
+        return self.mix(features) * self.SHARPNESS
 
 
 class PairModel(nn.Module):
@@ -104,9 +110,7 @@ class PairModel(nn.Module):
         self.bert = BertModel(bert_config(vocabulary, PAIR_LIMIT), add_pooling_layer=False)
         self.interaction = InteractionHead(vocabulary)
 
-    def forward(self, ids: Tensor, mask: Tensor, types: Tensor, positions: Tensor | None = None) -> Tensor:
-        states = self.bert(
-            input_ids=ids, attention_mask=mask, token_type_ids=types, position_ids=positions
-        ).last_hidden_state
+    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+        states = self.bert(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
         words = self.bert.embeddings.word_embeddings(ids)
         return self.interaction(states, words, ids, mask, types)

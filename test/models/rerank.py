@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import BertModel
 
-from batches import one_cycle, pair_batch, step, window
+from batches import one_cycle, pair_batch, step
 from dense import embed
 from encoders import PAIR_LIMIT, TEXT_LIMIT, PairModel
 
@@ -15,10 +15,10 @@ EPOCHS = 2
 GROUPS = 16
 RATE = 5.0e-4
 HARD = 5
-EASY = 2
+EASY = 1
 NEAREST = 24
-ROOM = 112
 QUERY_ROOM = 40
+PASSAGE_ROOM = 270
 CALIBRATION = 0.1
 SLICE = 32
 
@@ -56,17 +56,19 @@ def from_dense(body: BertModel, bodies: list[list[int]], vocabulary: int) -> Pai
     state["embeddings.position_embeddings.weight"] = torch.cat([places, places[TEXT_LIMIT - PAIR_LIMIT :]])
     model.bert.load_state_dict(state)
     with torch.no_grad():
-        model.interaction.importance.weight.copy_(word_importance(bodies, vocabulary))
+        model.interaction.importance.weight.copy_(
+            word_importance(bodies, vocabulary) / model.interaction.CONTRAST
+        )
     return model
 
 
-def scores_of(model: PairModel, pairs: list[tuple[list[int], list[int]]], starts: list[int]) -> Tensor:
+def scores_of(model: PairModel, pairs: list[tuple[list[int], list[int]]]) -> Tensor:
     """[N] logits. Pairs of like length run together, so that little of a batch is padding."""
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
     parts = []
     for first in range(0, len(order), SLICE):
         rows = order[first : first + SLICE]
-        parts.append(model(**pair_batch([pairs[i] for i in rows], [starts[i] for i in rows])).squeeze(1))
+        parts.append(model(**pair_batch([pairs[i] for i in rows])).squeeze(1))
     places = torch.empty(len(order), dtype=torch.long)
     places[torch.tensor(order)] = torch.arange(len(order))
     return torch.cat(parts)[places]
@@ -89,14 +91,12 @@ def train_rerank(
         order = rng.sample(range(len(bodies)), len(bodies))
         total = 0.0
         for first in range(0, per_epoch * GROUPS, GROUPS):
-            pairs, starts = [], []
+            pairs = []
             for row in order[first : first + GROUPS]:
                 others = [i for i in rng.sample(range(len(bodies)), EASY + 1) if i != row][:EASY]
                 for other in [row, *rng.sample(nearest[row], HARD), *others]:
-                    passage, start = window(bodies[other], TEXT_LIMIT, ROOM, rng)
-                    pairs.append((queries[row][:QUERY_ROOM], passage))
-                    starts.append(start)
-            logits = scores_of(model, pairs, starts).view(GROUPS, size)
+                    pairs.append((queries[row][:QUERY_ROOM], bodies[other][:PASSAGE_ROOM]))
+            logits = scores_of(model, pairs).view(GROUPS, size)
             ranking = F.cross_entropy(logits, torch.zeros(GROUPS, dtype=torch.long))
             calibration = F.binary_cross_entropy_with_logits(logits, truth)
             total += step(model, ranking + CALIBRATION * calibration, optimizer, scheduler)

@@ -66,7 +66,7 @@ test("hostile text shows as text, wherever it stands", () => {
 test("cells show code, order, time, failure and outputs in the richest passive form", () => {
   const page = notebookPage(
     notebook(
-      markdown("# The *whole* journey\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
+      markdown("# The *whole* `journey` of snake_case\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
       {
         ...code("const rows: number = 3;", stream("plain \u001b[1;31mred\u001b[0m\n 10 %\r 99 %\r\n")),
         metadata: { rag_cells: { status: "error", seconds: 2.5 } },
@@ -82,12 +82,12 @@ test("cells show code, order, time, failure and outputs in the richest passive f
     ),
     "fallback title",
   );
-  assert.match(page, /<title>The whole journey<\/title>/);
-  assert.match(page, /<h1>The <em>whole<\/em> journey<\/h1>/);
+  assert.match(page, /<title>The whole journey of snake_case<\/title>/);
+  assert.match(page, /<h1>The <em>whole<\/em> <code>journey<\/code> of snake_case<\/h1>/);
   assert.match(page, /<table>/);
   assert.match(
     page,
-    /<section class="cell failed">\s*<div class="code"><span class="count"[^>]*>1<\/span><span class="time"[^>]*>2\.5 s</,
+    /<section class="cell failed" aria-label="The whole journey of snake_case">\s*<div class="code"><span class="count"[^>]*>1<\/span><span class="time"[^>]*>2\.5 s</,
   );
   assert.match(page, /<span class="hljs-keyword">const<\/span>/);
   assert.match(page, /plain <span class="ansi-bold ansi-1">red<\/span>\n 99 %\n/);

@@ -25,6 +25,7 @@ test("a notebook runs in order and is written as valid nbformat 4.5, without its
       `4/4 display.html("<p>card</p><svg width='10' height='10'><circle r='4' cx='5' cy='5'/></svg>");`,
     ],
   );
+  assert.deepEqual(new Set(started.map((step) => step.label)), new Set(["A small tour"]));
   assert.deepEqual(
     run.cells.map((cell) => cell.status),
     ["ok", "ok", "error", "ok"],

@@ -27,7 +27,8 @@ const KINDS: Readonly<Record<string, string>> = {
   toml: "front_matter",
 };
 
-function parse(source: string): readonly RootContent[] {
+/** A document's outermost nodes by an independent CommonMark parser. */
+export function parse(source: string): readonly RootContent[] {
   return fromMarkdown(source, {
     extensions: [gfmTable(), frontmatter(["yaml", "toml"])],
     mdastExtensions: [gfmTableFromMarkdown(), frontmatterFromMarkdown(["yaml", "toml"])],
@@ -40,24 +41,29 @@ function lineStart(node: Nodes): number {
   return offset - column + 1;
 }
 
-/** The outermost blocks by an independent CommonMark parser. Definitions count as paragraphs, and those on consecutive lines as one. */
-export function mdastOutline(source: string): Outline[] {
+/** The outermost blocks. Definitions count as paragraphs, and those on consecutive lines as one. */
+export function outlineOf(nodes: readonly RootContent[]): Outline[] {
   const outline: Outline[] = [];
   let definitionEnd = -1;
-  for (const node of parse(source)) {
+  for (const node of nodes) {
     const kind = KINDS[node.type] ?? node.type;
     const start = lineStart(node);
     const follows = kind === "paragraph" && node.position?.start.line === definitionEnd + 1;
     definitionEnd = node.type === "definition" ? (node.position?.end.line ?? -1) : -1;
     if (follows) continue;
-    outline.push({ kind, start, level: node.type === "heading" ? node.depth : 0, items: node.type === "list" ? node.children.map(lineStart) : [] });
+    outline.push({
+      kind,
+      start,
+      level: node.type === "heading" ? node.depth : 0,
+      items: node.type === "list" ? node.children.map(lineStart) : [],
+    });
   }
   return outline;
 }
 
-/** The section that an offset stands in: the titles of the headings above it, by that parser. */
-export function mdastSections(source: string): (at: number) => string[] {
-  const headings = parse(source).filter((node): node is Heading => node.type === "heading");
+/** The section that an offset stands in: the titles of the headings above it. */
+export function sectionsOf(nodes: readonly RootContent[]): (at: number) => string[] {
+  const headings = nodes.filter((node): node is Heading => node.type === "heading");
   return (at) => {
     const above: Heading[] = [];
     for (const heading of headings) {
