@@ -3,7 +3,17 @@ import { type HistoryTable, historyTable } from "./charts/tables.js";
 import { noRunYet, unknownVectors, wrongRun } from "./core/errors.js";
 import type { Matrix } from "./core/matrix.js";
 import type { SparseMatrix } from "./core/sparse-matrix.js";
-import type { AnyRun, Chunk, ChunkRun, DenseRun, RunOf, Skipped, SparseRun, StageName, QuerySet } from "./schema/types.js";
+import type {
+  AnyRun,
+  Chunk,
+  ChunkRun,
+  DenseRun,
+  QuerySet,
+  RunOf,
+  Skipped,
+  SparseRun,
+  StageName,
+} from "./schema/types.js";
 import { contextOf, present, type Session } from "./stage.js";
 import { loadMatrix, loadSparse } from "./store/arrays.js";
 import { openChunkReader } from "./store/chunks.js";
@@ -27,7 +37,8 @@ const verbs: Record<StageName, string> = {
  */
 export async function latest<K extends StageName>(session: Session, stage: K): Promise<RunOf[K]> {
   const context = contextOf(session);
-  if (!Object.hasOwn(verbs, stage)) throw wrongRun(`one of the stages ${Object.keys(verbs).join(", ")}`, stage, "the documentation");
+  if (!Object.hasOwn(verbs, stage))
+    throw wrongRun(`one of the stages ${Object.keys(verbs).join(", ")}`, stage, "the documentation");
   const history = await context.store.history();
   for (const entry of history.reverse()) {
     if (entry.stage !== stage) continue;
@@ -78,7 +89,11 @@ export async function* streamChunks(run: ChunkRun, from = 0, to?: number): Async
 export async function readVectors(run: DenseRun, name: string = run?.primary): Promise<Matrix> {
   if (run?.kind !== "dense") throw wrongRun("a dense run", run, "runDense");
   const vectors = run.vectors.find((candidate) => candidate.name === name);
-  if (!vectors) throw unknownVectors(name, run.vectors.map((v) => v.name));
+  if (!vectors)
+    throw unknownVectors(
+      name,
+      run.vectors.map((v) => v.name),
+    );
   return loadMatrix(run.dir, vectors);
 }
 
@@ -86,6 +101,10 @@ export async function readVectors(run: DenseRun, name: string = run?.primary): P
 export async function readSparse(run: SparseRun, name: string = run?.primary): Promise<SparseMatrix> {
   if (run?.kind !== "sparse") throw wrongRun("a sparse run (the stage may be off: look at its kind)", run, "runSparse");
   const vectors = run.vectors.find((candidate) => candidate.name === name);
-  if (!vectors) throw unknownVectors(name, run.vectors.map((v) => v.name));
+  if (!vectors)
+    throw unknownVectors(
+      name,
+      run.vectors.map((v) => v.name),
+    );
   return loadSparse(run.dir, vectors);
 }

@@ -68,7 +68,12 @@ export async function runPass(work: StageWork, input: PassInput): Promise<Pass> 
   }
 }
 
-async function encodeRest(work: StageWork, input: PassInput, plan: BatchPlan, journal: Journal<PassFrame>): Promise<void> {
+async function encodeRest(
+  work: StageWork,
+  input: PassInput,
+  plan: BatchPlan,
+  journal: Journal<PassFrame>,
+): Promise<void> {
   const { model } = input;
   const encoder = await work.recorder.timed("load", () =>
     openEncoder(
@@ -84,7 +89,11 @@ async function encodeRest(work: StageWork, input: PassInput, plan: BatchPlan, jo
       work.signal,
     ),
   );
-  const progress = work.progress({ label: `${input.stage} · ${model.card.key}`, total: input.lengths.length, unit: input.unit });
+  const progress = work.progress({
+    label: `${input.stage} · ${model.card.key}`,
+    total: input.lengths.length,
+    unit: input.unit,
+  });
   try {
     let done = 0;
     for (const batch of plan.batches.slice(0, journal.frames.length)) done += batch.rows.length;
@@ -124,7 +133,9 @@ async function encodeRest(work: StageWork, input: PassInput, plan: BatchPlan, jo
         },
         memory,
       );
-      await work.recorder.timed("journal", () => journal.append({ record, memory, dim: output.dim }, packOutput(output)));
+      await work.recorder.timed("journal", () =>
+        journal.append({ record, memory, dim: output.dim }, packOutput(output)),
+      );
       done += batch.rows.length;
       progress.update(done);
     }
@@ -149,7 +160,10 @@ export function unpackDense(payload: Buffer): Float32Array {
 }
 
 /** A frame of a sparse pass: for each row its terms, ascending. */
-export function unpackSparse(payload: Buffer, rows: number): { indptr: Uint32Array; indices: Uint32Array; values: Float32Array } {
+export function unpackSparse(
+  payload: Buffer,
+  rows: number,
+): { indptr: Uint32Array; indices: Uint32Array; values: Float32Array } {
   const buffer = payload.buffer.slice(payload.byteOffset, payload.byteOffset + payload.byteLength);
   const indptr = new Uint32Array(buffer, 0, rows + 1);
   const terms = indptr[rows] as number;

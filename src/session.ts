@@ -58,7 +58,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   for (const key of settings.sparse) if (key !== "bm25") shelf.card(key, "sparse");
   shelf.card(settings.rerank, "rerank");
 
-  const root = resolve(dir ?? env["RAG_CELLS_DIR"] ?? (existsSync("/kaggle/working") ? "/kaggle/working/rag-cells" : "out"));
+  const root = resolve(
+    dir ?? env["RAG_CELLS_DIR"] ?? (existsSync("/kaggle/working") ? "/kaggle/working/rag-cells" : "out"),
+  );
   const layout = layoutOf(join(root, name));
   await makeFolder(root, layout.dir);
   const lock = await lockSession(layout.lockFile, name);
@@ -154,7 +156,10 @@ function fromConfig(text: string, file: string): Record<string, unknown> {
   for (const [key, value] of Object.entries(json)) {
     const setting = Object.hasOwn(configKeys, key) ? configKeys[key] : key;
     if (!settingNames.includes(setting as keyof Settings)) {
-      throw badConfigFile(file, `it has no setting ${JSON.stringify(key)}; known are ${[...Object.keys(configKeys), ...settingNames].join(", ")}`);
+      throw badConfigFile(
+        file,
+        `it has no setting ${JSON.stringify(key)}; known are ${[...Object.keys(configKeys), ...settingNames].join(", ")}`,
+      );
     }
     values[setting as string] = value;
   }

@@ -134,7 +134,8 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
     return present(context, stage, run, false, input.inMemory);
   } catch (error) {
     // Whatever an aborted stage trips over, the cause is the operator's Stop.
-    if (stop.signal.aborted && !(error instanceof RagError && error.code === "stopped")) throw stopped(`in the ${stage} stage`);
+    if (stop.signal.aborted && !(error instanceof RagError && error.code === "stopped"))
+      throw stopped(`in the ${stage} stage`);
     throw error;
   } finally {
     stop.dispose();

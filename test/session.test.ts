@@ -6,12 +6,19 @@ import * as rag from "../dist/index.js";
 import { readVariable, resolveSettings } from "../dist/schema/settings.js";
 import { sampleOptions, scratch } from "./lib/sample.ts";
 
-const failure = async (work: Promise<unknown>) => (await work.then(() => assert.fail("no error"), (error) => error)) as rag.RagError;
+const failure = async (work: Promise<unknown>) =>
+  (await work.then(
+    () => assert.fail("no error"),
+    (error) => error,
+  )) as rag.RagError;
 
 test("settings lie over each other in order, and each keeps who set it", async () => {
   const dir = await scratch("cwd");
   await mkdir(join(dir, "config"));
-  await writeFile(join(dir, "config/embedder.json"), '{ "enable_rerank": false, "enable_sparse": false, "sparse_models": ["bm25"] }');
+  await writeFile(
+    join(dir, "config/embedder.json"),
+    '{ "enable_rerank": false, "enable_sparse": false, "sparse_models": ["bm25"] }',
+  );
   await writeFile(join(dir, ".env"), "EMBEDDER_ENABLE_SPARSE=yes\n");
   const before = { cwd: process.cwd(), cap: process.env["EMBEDDER_RERANK_BATCH_CAP"] };
   process.chdir(dir);
@@ -42,13 +49,18 @@ test("a setting that can't be used is named with its value, its source and the r
   assert.match(bad.message, /"tokenBudget".*-3.*"call"/);
   const unknown = await failure(rag.openSession({ ...sampleOptions(dir), tokenBuget: 5 } as rag.SessionOptions));
   assert.match(unknown.message, /tokenBuget.*tokenBudget/s);
-  const word = resolveSettings([{ layer: "environment", source: "env", values: { enableRerank: readVariable("perhaps", "bool") } }]);
+  const word = resolveSettings([
+    { layer: "environment", source: "env", values: { enableRerank: readVariable("perhaps", "bool") } },
+  ]);
   assert.ok(!word.ok && word.value === "perhaps");
 });
 
 test("a session name that is no folder name is refused", async () => {
   for (const name of ["", "../up", "a/b", ".hidden", "x".repeat(65), "a\u0000b"]) {
-    assert.equal((await failure(rag.openSession({ ...sampleOptions(await scratch("s")), name }))).code, "bad_session_name");
+    assert.equal(
+      (await failure(rag.openSession({ ...sampleOptions(await scratch("s")), name }))).code,
+      "bad_session_name",
+    );
   }
 });
 
@@ -62,7 +74,8 @@ test("a missing cache names every missing file of every model at once", async ()
   const session = await rag.openSession({ ...sampleOptions(await scratch("s")), modelDirs: [await scratch("empty")] });
   const error = await failure(rag.primeCache(session));
   assert.equal(error.code, "model_files_missing");
-  for (const part of ["sample-dense", "sample-splade", "sample-rerank", "model.onnx", "tokenizer.json"]) assert.ok(error.message.includes(part), part);
+  for (const part of ["sample-dense", "sample-splade", "sample-rerank", "model.onnx", "tokenizer.json"])
+    assert.ok(error.message.includes(part), part);
   session.close();
 });
 

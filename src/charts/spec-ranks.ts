@@ -141,7 +141,11 @@ export function rankMovesChart(results: readonly QueryRanking[]): Chart | null {
         encoding: {
           x: { field: "before", scale: { ...scale, domain: [0.5, across.end] }, ...axis("rank before", ticks) },
           x2: { field: "beforeEnd" },
-          y: { field: "after", scale: { ...scale, domain: [0.5, down.end], reverse: true }, ...axis("rank after", ticks) },
+          y: {
+            field: "after",
+            scale: { ...scale, domain: [0.5, down.end], reverse: true },
+            ...axis("rank after", ticks),
+          },
           y2: { field: "afterEnd" },
           opacity: { field: "n", type: "quantitative", legend: null, scale: { domainMin: 0, range: [0.2, 1] } },
         },

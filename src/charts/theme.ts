@@ -27,7 +27,8 @@ export const THEME = {
   padding: { left: 2, right: 6, top: 6, bottom: 2 },
   view: { stroke: null },
   axis,
-  axisX: { grid: false },
+  // A label stands under its tick, at the ends too; the picture grows for it.
+  axisX: { grid: false, labelFlush: false },
   axisY: { domain: false, ticks: false },
   text: { color: "currentColor", fontSize: 11 },
   legend: {

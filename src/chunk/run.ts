@@ -72,8 +72,15 @@ async function chunkedFor({ session, locate }: SessionContext): Promise<LocatedM
 
 async function limitsOf(models: readonly LocatedModel[], maxTokens?: number): Promise<TokenLimit[]> {
   const strictest = Math.min(...models.map((model) => model.maxTokens));
-  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens >= LEAST_TOKENS && maxTokens <= strictest)) {
-    throw badOption("maxTokens", maxTokens, `a whole number from ${LEAST_TOKENS} to ${strictest}, the strictest limit of the session's models, is needed`);
+  if (
+    maxTokens !== undefined &&
+    !(Number.isInteger(maxTokens) && maxTokens >= LEAST_TOKENS && maxTokens <= strictest)
+  ) {
+    throw badOption(
+      "maxTokens",
+      maxTokens,
+      `a whole number from ${LEAST_TOKENS} to ${strictest}, the strictest limit of the session's models, is needed`,
+    );
   }
   const limits: TokenLimit[] = [];
   const seen = new Set<string>();
@@ -124,7 +131,12 @@ async function chunkAll(
     }
     const count = await writer.finish();
     progress.finish();
-    if (empty.length > 0) work.note("empty_documents", `${empty.length} documents hold nothing but white space and give no chunk.`, empty.length);
+    if (empty.length > 0)
+      work.note(
+        "empty_documents",
+        `${empty.length} documents hold nothing but white space and give no chunk.`,
+        empty.length,
+      );
     const { max, model } = strictestLimit(limits);
     return {
       count,

@@ -14,8 +14,8 @@ export interface Progress {
 /** Often enough for a clock, seldom enough for a slow terminal. */
 const REFRESH_MS = 200;
 
-/** Letters of a cell's label on a terminal, which leaves as many to what the cell says. */
-const LONGEST_LABEL = 36;
+/** Letters of a cell's label on a terminal, so that what the cell says has the larger part of 80. */
+const LONGEST_LABEL = 24;
 
 export function createProgress(out: NodeJS.WriteStream): Progress {
   return out.isTTY ? liveLine(out) : plainLines(out);
@@ -38,14 +38,14 @@ function liveLine(out: NodeJS.WriteStream): Progress {
   let news = "";
   const draw = () => {
     const line = `${head}  ${((performance.now() - began) / 1000).toFixed(0)} s  ${news}`;
-    out.write(`\r\u001b[2K${[...line].slice(0, (out.columns || 80) - 1).join("")}`);
+    out.write(`\r\u001b[2K${shortened(line, (out.columns || 80) - 1)}`);
   };
   const timer = setInterval(draw, REFRESH_MS);
   timer.unref();
   draw();
   return {
     cellStart: (step) => {
-      head = `cell ${step.number} of ${step.of}  ${shortened(lastLine(step.label))}`;
+      head = `cell ${step.number} of ${step.of}  ${shortened(lastLine(step.label), LONGEST_LABEL)}`;
       news = "";
     },
     output: (output) => {
@@ -59,9 +59,9 @@ function liveLine(out: NodeJS.WriteStream): Progress {
   };
 }
 
-function shortened(label: string): string {
-  const letters = [...label];
-  return letters.length <= LONGEST_LABEL ? label : `${letters.slice(0, LONGEST_LABEL - 1).join("")}…`;
+function shortened(text: string, most: number): string {
+  const letters = [...text];
+  return letters.length <= most ? text : `${letters.slice(0, most - 1).join("")}…`;
 }
 
 /** The last line of what an output says, or nothing. */

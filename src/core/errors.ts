@@ -40,7 +40,8 @@ export function quoteList(values: readonly unknown[], most = 8): string {
 /** Why a write failed, in words, and the way out. */
 function diskRemedy(cause: unknown): string {
   const code = (cause as NodeJS.ErrnoException | null)?.code;
-  if (code === "ENOSPC" || code === "EDQUOT") return "The disk is full. Free space there, or open the session with another dir, and run the cell again: what was finished is kept.";
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return "The disk is full. Free space there, or open the session with another dir, and run the cell again: what was finished is kept.";
   if (code === "EROFS") return "The disk is read-only. Open the session with a dir on a disk that can be written.";
   if (code === "EACCES" || code === "EPERM") return "This user may not write there. Open the session with another dir.";
   return `The system says: ${cause instanceof Error ? cause.message : String(cause)}.`;
@@ -53,7 +54,10 @@ export function storeWriteFailed(path: string, what: string, cause: unknown): Ra
 
 /** A stored run that can't be trusted. */
 export function runFileDamaged(path: string, problem: string): RagError {
-  return new RagError("run_damaged", `The stored run ${quote(path)} can't be used: ${problem}. Compute it again with { rerun: true }, or remove its folder.`);
+  return new RagError(
+    "run_damaged",
+    `The stored run ${quote(path)} can't be used: ${problem}. Compute it again with { rerun: true }, or remove its folder.`,
+  );
 }
 
 /** Another kernel writes to the session. */
@@ -74,7 +78,10 @@ export function badSetting(key: string, value: unknown, source: string, problem:
 
 /** A configuration file that can't be used. */
 export function badConfigFile(file: string, problem: string): RagError {
-  return new RagError("bad_config_file", `Configuration file ${quote(file)} can't be used: ${problem}. Correct it or remove it.`);
+  return new RagError(
+    "bad_config_file",
+    `Configuration file ${quote(file)} can't be used: ${problem}. Correct it or remove it.`,
+  );
 }
 
 /** A session name that is no folder name. */
@@ -95,7 +102,10 @@ export function gpuNotUsable(sign: string): RagError {
 
 /** The first argument is no session. */
 export function notASession(value: unknown): RagError {
-  return new RagError("not_a_session", `Expected a session, got ${describe(value)}. Pass what openSession returned, from this kernel: const session = await rag.openSession({ name: "docs" }).`);
+  return new RagError(
+    "not_a_session",
+    `Expected a session, got ${describe(value)}. Pass what openSession returned, from this kernel: const session = await rag.openSession({ name: "docs" }).`,
+  );
 }
 
 /** A closed session was used. */
@@ -110,12 +120,18 @@ export function wrongRun(expected: string, value: unknown, verb: string): RagErr
 
 /** Two stages at once. */
 export function stageBusy(running: string, wanted: string): RagError {
-  return new RagError("stage_busy", `The ${running} stage is still running in this session, so ${wanted} can't begin. Await the first call, or interrupt the kernel and run the cell again.`);
+  return new RagError(
+    "stage_busy",
+    `The ${running} stage is still running in this session, so ${wanted} can't begin. Await the first call, or interrupt the kernel and run the cell again.`,
+  );
 }
 
 /** The operator pressed Stop. */
 export function stopped(where: string): RagError {
-  return new RagError("stopped", `Stopped ${where}. What was finished is kept: run the cell again to go on from there.`);
+  return new RagError(
+    "stopped",
+    `Stopped ${where}. What was finished is kept: run the cell again to go on from there.`,
+  );
 }
 
 /** Runs that don't belong together. */
@@ -146,7 +162,10 @@ export function nonFiniteVector(model: string, chunkId: string, row: number, doc
 
 /** Model output of a wrong width. */
 export function wrongDimension(model: string, expected: number, got: number): RagError {
-  return new RagError("wrong_dimension", `Model ${quote(model)} gave ${got} numbers for a text; its row in the registry says ${expected}. Correct the row, or the files are another model's.`);
+  return new RagError(
+    "wrong_dimension",
+    `Model ${quote(model)} gave ${got} numbers for a text; its row in the registry says ${expected}. Correct the row, or the files are another model's.`,
+  );
 }
 
 /** Text for what an unexpected value is. */
@@ -177,7 +196,10 @@ export function arrayFileDamaged(path: string, problem: string, cause?: unknown)
 
 /** Numbers that do not make the array they were meant for. */
 export function arrayShapeWrong(path: string, problem: string): RagError {
-  return new RagError("array_shape", `Can't write the array file ${quote(path)}: ${problem}. Arrays have 1 or 2 dimensions, and exactly rows x columns numbers of one type.`);
+  return new RagError(
+    "array_shape",
+    `Can't write the array file ${quote(path)}: ${problem}. Arrays have 1 or 2 dimensions, and exactly rows x columns numbers of one type.`,
+  );
 }
 
 // notebook and cli
@@ -201,22 +223,34 @@ export function kernelDied(how: string, lastWords: string): RagError {
 
 /** A kernel that lives but does no work. */
 export function kernelStuck(what: string): RagError {
-  return new RagError("kernel_stuck", `The kernel ${what}. Run the notebook again in a new kernel; a loop without an await can't be stopped, so give it one.`);
+  return new RagError(
+    "kernel_stuck",
+    `The kernel ${what}. Run the notebook again in a new kernel; a loop without an await can't be stopped, so give it one.`,
+  );
 }
 
 /** A message that no kernel of ours can have sent. */
 export function badKernelMessage(what: string): RagError {
-  return new RagError("bad_kernel_message", `A message from the kernel ${what}. Another process may have opened its sockets: run the notebook again.`);
+  return new RagError(
+    "bad_kernel_message",
+    `A message from the kernel ${what}. Another process may have opened its sockets: run the notebook again.`,
+  );
 }
 
 /** A system without the sockets the kernel client uses. */
 export function ipcMissing(platform: string): RagError {
-  return new RagError("ipc_missing", `zeromq has no Unix sockets on ${quote(platform)}, and the built-in notebook runner needs them. Use Jupyter there: npm run kernel, then npm run lab.`);
+  return new RagError(
+    "ipc_missing",
+    `zeromq has no Unix sockets on ${quote(platform)}, and the built-in notebook runner needs them. Use Jupyter there: npm run kernel, then npm run lab.`,
+  );
 }
 
 /** A temporary folder too deep for a socket. */
 export function socketPathTooLong(path: string, limit: number): RagError {
-  return new RagError("socket_path_too_long", `The kernel's socket path ${quote(path)} would be longer than the ${limit} bytes a system allows. Set TMPDIR to a shorter folder, such as /tmp.`);
+  return new RagError(
+    "socket_path_too_long",
+    `The kernel's socket path ${quote(path)} would be longer than the ${limit} bytes a system allows. Set TMPDIR to a shorter folder, such as /tmp.`,
+  );
 }
 
 /** A kernelspec folder that can't be written. */
@@ -230,7 +264,10 @@ export function kernelspecUnwritable(path: string, cause: unknown): RagError {
 
 /** A file that can't be run as a notebook. */
 export function badNotebook(path: string, why: string): RagError {
-  return new RagError("bad_notebook", `${quote(path)} is no notebook that can be run: ${why}. It must be an .ipynb file of nbformat 4.`);
+  return new RagError(
+    "bad_notebook",
+    `${quote(path)} is no notebook that can be run: ${why}. It must be an .ipynb file of nbformat 4.`,
+  );
 }
 
 /** The message of a notebook run that stopped at a cell; the cell is named by number and first line. */
@@ -241,7 +278,10 @@ export function cellFailed(notebook: string, cell: number, of: number, firstLine
 /** A command that does not exist. */
 export function unknownVerb(verb: string, near: readonly string[], all: readonly string[]): RagError {
   const guess = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : "";
-  return new RagError("unknown_verb", `There is no command ${quote(verb)}.${guess} The commands are ${all.join(", ")}.`);
+  return new RagError(
+    "unknown_verb",
+    `There is no command ${quote(verb)}.${guess} The commands are ${all.join(", ")}.`,
+  );
 }
 
 /** Arguments that a command can't read. */
@@ -251,12 +291,18 @@ export function badArguments(verb: string, why: string): RagError {
 
 /** A run whose result would replace its source. */
 export function wouldOverwrite(path: string): RagError {
-  return new RagError("would_overwrite", `The executed notebook would replace ${quote(path)} itself. Name another folder with --out.`);
+  return new RagError(
+    "would_overwrite",
+    `The executed notebook would replace ${quote(path)} itself. Name another folder with --out.`,
+  );
 }
 
 /** A Node that is too old. */
 export function nodeTooOld(version: string): RagError {
-  return new RagError("node_too_old", `rag-cells needs Node 22.13 or later and this is ${version}. Its npm scripts bring their own Node 24: npm start, or npm exec -- rag-cells.`);
+  return new RagError(
+    "node_too_old",
+    `rag-cells needs Node 22.13 or later and this is ${version}. Its npm scripts bring their own Node 24: npm start, or npm exec -- rag-cells.`,
+  );
 }
 
 /** No JupyterLab on the PATH. */
@@ -269,7 +315,10 @@ export function jupyterMissing(why: string): RagError {
 
 /** A link that something else stands in the way of. */
 export function linkBlocked(path: string): RagError {
-  return new RagError("link_blocked", `${quote(path)} exists and is no link, so the package can't be made importable by its name. Remove it and run npm run build.`);
+  return new RagError(
+    "link_blocked",
+    `${quote(path)} exists and is no link, so the package can't be made importable by its name. Remove it and run npm run build.`,
+  );
 }
 
 function reason(cause: unknown): string {
@@ -280,25 +329,37 @@ function reason(cause: unknown): string {
 
 /** A BM25 setting outside its range. */
 export function badBm25Setting(name: string, value: unknown, rule: string): RagError {
-  return new RagError("bad_bm25_setting", `BM25's ${name} ${rule}, it was given as ${quote(value)}. Leave it out for the usual value.`);
+  return new RagError(
+    "bad_bm25_setting",
+    `BM25's ${name} ${rule}, it was given as ${quote(value)}. Leave it out for the usual value.`,
+  );
 }
 
 // stages
 
 /** A chunk run without chunks. */
 export function emptyCorpus(id: string): RagError {
-  return new RagError("empty_corpus", `Chunk run ${id} has no chunks: its documents hold blank text only. Point chunk() at documents with text.`);
+  return new RagError(
+    "empty_corpus",
+    `Chunk run ${id} has no chunks: its documents hold blank text only. Point chunk() at documents with text.`,
+  );
 }
 
 /** A dimension that a model's vectors can't be cut to. */
 export function badDimension(model: string, wanted: number, allowed: readonly number[]): RagError {
-  return new RagError("bad_dimension", `Model ${quote(model)} can't be cut to ${wanted} dimensions; its authors trained ${allowed.join(", ")}. Choose one of these.`);
+  return new RagError(
+    "bad_dimension",
+    `Model ${quote(model)} can't be cut to ${wanted} dimensions; its authors trained ${allowed.join(", ")}. Choose one of these.`,
+  );
 }
 
 /** A mean was asked for over vectors of different dimensions. */
 export function dimensionsDiffer(parts: readonly { name: string; dim: number }[]): RagError {
   const dims = parts.map((part) => `${quote(part.name)} ${part.dim}`).join(", ");
-  return new RagError("dimensions_differ", `A mean needs equal dimensions; these are ${dims}. Choose fusion "concat", or a dim that all of them can be cut to.`);
+  return new RagError(
+    "dimensions_differ",
+    `A mean needs equal dimensions; these are ${dims}. Choose fusion "concat", or a dim that all of them can be cut to.`,
+  );
 }
 
 /** An option of a verb that can't be used. */
@@ -333,7 +394,10 @@ export function exportNotVerified(folder: string, failed: readonly { name: strin
 
 /** No ranked list to fuse. */
 export function nothingToFuse(): RagError {
-  return new RagError("nothing_to_fuse", "fuse() was given no run with vectors: pass at least one dense or sparse run that is not skipped, as fuse(session, queries, [dense, sparse]).");
+  return new RagError(
+    "nothing_to_fuse",
+    "fuse() was given no run with vectors: pass at least one dense or sparse run that is not skipped, as fuse(session, queries, [dense, sparse]).",
+  );
 }
 
 /** Two runs of one stage. */
@@ -345,17 +409,30 @@ export function sameStageTwice(stage: string, a: string, b: string): RagError {
 
 /** A FAISS index file that can't be read. */
 export function indexFileDamaged(path: string, problem: string, cause?: unknown): RagError {
-  return new RagError("index_damaged", `Can't read the FAISS index ${quote(path)}: ${problem}. Export the collection again, or open the file with FAISS itself.`, cause === undefined ? {} : { cause });
+  return new RagError(
+    "index_damaged",
+    `Can't read the FAISS index ${quote(path)}: ${problem}. Export the collection again, or open the file with FAISS itself.`,
+    cause === undefined ? {} : { cause },
+  );
 }
 
 // runtime
 
 /** A child process of ours ended by itself. */
-export function inferenceProcessDied(model: string, how: { code: number | null; signal: string | null; stderr: string }): RagError {
+export function inferenceProcessDied(
+  model: string,
+  how: { code: number | null; signal: string | null; stderr: string },
+): RagError {
   const end = how.signal === null ? `exit code ${how.code}` : `signal ${how.signal}`;
   const last = how.stderr.trim() === "" ? "It wrote nothing to stderr" : `Its last words were ${quoteEnd(how.stderr)}`;
-  const memory = how.signal === "SIGKILL" ? " The system may have ended it for want of memory: a smaller tokenBudget needs less." : "";
-  return new RagError("inference_process_died", `The inference process of model ${quote(model)} died with ${end}. ${last}.${memory}`);
+  const memory =
+    how.signal === "SIGKILL"
+      ? " The system may have ended it for want of memory: a smaller tokenBudget needs less."
+      : "";
+  return new RagError(
+    "inference_process_died",
+    `The inference process of model ${quote(model)} died with ${end}. ${last}.${memory}`,
+  );
 }
 
 /** A model that can't be loaded; `words` are onnxruntime's, or say what is wrong with the file. */
@@ -376,7 +453,10 @@ export function inferenceFailed(model: string, rows: number, length: number, wor
 
 /** A batch whose arrays don't fit its shape. */
 export function badBatch(problem: string): RagError {
-  return new RagError("bad_batch", `A batch must be rows x length values in ids, mask and types, at least one of each; this one is ${problem}.`);
+  return new RagError(
+    "bad_batch",
+    `A batch must be rows x length values in ids, mask and types, at least one of each; this one is ${problem}.`,
+  );
 }
 
 /** An encoder was used after its end. */
@@ -386,12 +466,18 @@ export function encoderClosed(model: string): RagError {
 
 /** A tokenizer file that can't be used. */
 export function badTokenizer(file: string, problem: string): RagError {
-  return new RagError("bad_tokenizer", `The tokenizer ${quote(file)} can't be used: ${problem}. Prime the cache again, or take the file from the model's own repository.`);
+  return new RagError(
+    "bad_tokenizer",
+    `The tokenizer ${quote(file)} can't be used: ${problem}. Prime the cache again, or take the file from the model's own repository.`,
+  );
 }
 
 /** A length limit that leaves no room for text. */
 export function tokenLimitTooSmall(limit: number, needed: number): RagError {
-  return new RagError("token_limit_too_small", `A limit of ${limit} tokens leaves no room for text: special tokens and one of the text take ${needed}. Raise the limit.`);
+  return new RagError(
+    "token_limit_too_small",
+    `A limit of ${limit} tokens leaves no room for text: special tokens and one of the text take ${needed}. Raise the limit.`,
+  );
 }
 
 /** The end of foreign output, where the cause stands: on one line, quoted, at most 1000 characters. */
@@ -404,12 +490,18 @@ function quoteEnd(text: string): string {
 
 /** Query vectors of another dimension than the rows. */
 export function searchDimension(query: number, rows: number): RagError {
-  return new RagError("dimension_mismatch", `The queries have ${query} dimensions and the rows ${rows}. Encode both with one model, cut to the same dimension.`);
+  return new RagError(
+    "dimension_mismatch",
+    `The queries have ${query} dimensions and the rows ${rows}. Encode both with one model, cut to the same dimension.`,
+  );
 }
 
 /** Query vectors of another index space than the rows. */
 export function searchSpace(query: string, rows: string): RagError {
-  return new RagError("space_mismatch", `The queries are in the space ${quote(query)} and the rows in ${quote(rows)}: an index means something else in each. Encode the queries with the engine of the rows.`);
+  return new RagError(
+    "space_mismatch",
+    `The queries are in the space ${quote(query)} and the rows in ${quote(rows)}: an index means something else in each. Encode the queries with the engine of the rows.`,
+  );
 }
 
 /** A number of results that can't be asked for. */
@@ -419,27 +511,42 @@ export function badK(k: unknown): RagError {
 
 /** A score that is NaN or infinite. */
 export function nonFiniteScore(row: number, query: number): RagError {
-  return new RagError("non_finite_score", `The score of row ${row} for query ${query} is no finite number, so one of the two vectors is damaged. Run the dense stage again with { rerun: true }.`);
+  return new RagError(
+    "non_finite_score",
+    `The score of row ${row} for query ${query} is no finite number, so one of the two vectors is damaged. Run the dense stage again with { rerun: true }.`,
+  );
 }
 
 /** A ranked list that can't be fused. */
 export function badRankedList(source: string, problem: string): RagError {
-  return new RagError("bad_ranked_list", `The ranked list ${quote(source)} can't be fused: ${problem}. A list has each row once, with a finite score, best first.`);
+  return new RagError(
+    "bad_ranked_list",
+    `The ranked list ${quote(source)} can't be fused: ${problem}. A list has each row once, with a finite score, best first.`,
+  );
 }
 
 /** A setting of the fusion outside its range. */
 export function badFusionSetting(name: string, value: unknown, rule: string): RagError {
-  return new RagError("bad_fusion_setting", `The fusion's ${name} ${rule}; given was ${quote(value)}. Leave it out for the usual value.`);
+  return new RagError(
+    "bad_fusion_setting",
+    `The fusion's ${name} ${rule}; given was ${quote(value)}. Leave it out for the usual value.`,
+  );
 }
 
 /** No query. */
 export function noQueries(given: unknown): RagError {
-  return new RagError("no_queries", `queries() takes an array of at least one text; given was ${quote(given)}. Write queries(["how do I export tables?"]), or read a file with queriesFromFile(path).`);
+  return new RagError(
+    "no_queries",
+    `queries() takes an array of at least one text; given was ${quote(given)}. Write queries(["how do I export tables?"]), or read a file with queriesFromFile(path).`,
+  );
 }
 
 /** A text that can't be a query. */
 export function badQuery(place: string, text: unknown, problem: string): RagError {
-  return new RagError("bad_query", `${quote(place)} can't be searched for: ${problem}. It is ${quote(text)}. Change or remove it.`);
+  return new RagError(
+    "bad_query",
+    `${quote(place)} can't be searched for: ${problem}. It is ${quote(text)}. Change or remove it.`,
+  );
 }
 
 /** A file of queries that can't be read. */
@@ -453,7 +560,10 @@ export function badQueryFile(path: string, problem: string, cause?: unknown): Ra
 
 /** No heading to make a query of. */
 export function noHeadings(): RagError {
-  return new RagError("no_headings", 'The corpus has no heading with a letter in it, so no query can be made of headings. Write your own: queries(["..."]).');
+  return new RagError(
+    "no_headings",
+    'The corpus has no heading with a letter in it, so no query can be made of headings. Write your own: queries(["..."]).',
+  );
 }
 
 /** A sample that can't be drawn. */
@@ -463,22 +573,34 @@ export function badHeadingSample(name: string, value: unknown, rule: string): Ra
 
 /** Two sources of one export that have different numbers of rows. */
 export function rowsDiffer(name: string, rows: number, count: number): RagError {
-  return new RagError("rows_differ", `${quote(name)} has ${rows} rows and the corpus ${count} chunks: they don't belong together. Run the stages again on the same chunk run, then export.`);
+  return new RagError(
+    "rows_differ",
+    `${quote(name)} has ${rows} rows and the corpus ${count} chunks: they don't belong together. Run the stages again on the same chunk run, then export.`,
+  );
 }
 
 /** Two chunks that would become one point. */
 export function duplicatePoint(chunkId: string, row: number, document: string): RagError {
-  return new RagError("duplicate_point", `Chunk id ${quote(chunkId)} comes twice, the second time in row ${row} (${quote(document)}); a later point would replace an earlier one. Chunk ids must be unique: run the chunk cell again.`);
+  return new RagError(
+    "duplicate_point",
+    `Chunk id ${quote(chunkId)} comes twice, the second time in row ${row} (${quote(document)}); a later point would replace an earlier one. Chunk ids must be unique: run the chunk cell again.`,
+  );
 }
 
 /** A vector that holds NaN or infinity at export time. */
 export function nonFiniteExport(name: string, chunkId: string, row: number, document: string): RagError {
-  return new RagError("non_finite", `Vector ${quote(name)} of chunk ${quote(chunkId)} (row ${row}, ${quote(document)}) holds NaN or infinity, which no vector store takes. Run the stage that made it again with { rerun: true }.`);
+  return new RagError(
+    "non_finite",
+    `Vector ${quote(name)} of chunk ${quote(chunkId)} (row ${row}, ${quote(document)}) holds NaN or infinity, which no vector store takes. Run the stage that made it again with { rerun: true }.`,
+  );
 }
 
 /** A collection name that no vector store takes. */
 export function badCollectionName(name: unknown): RagError {
-  return new RagError("bad_collection_name", `Collection name ${quote(name)}: use 1 to 128 letters, digits, spaces, ".", "_" or "-", beginning with a letter or digit. Qdrant keeps the collection in a folder of this name.`);
+  return new RagError(
+    "bad_collection_name",
+    `Collection name ${quote(name)}: use 1 to 128 letters, digits, spaces, ".", "_" or "-", beginning with a letter or digit. Qdrant keeps the collection in a folder of this name.`,
+  );
 }
 
 /** A search that FAISS would not survive. */
@@ -488,7 +610,10 @@ export function badSearch(name: string, value: unknown, rule: string): RagError 
 
 /** FAISS could not search a file that has the right form. */
 export function faissFailed(path: string, reason: string): RagError {
-  return new RagError("faiss_failed", `faiss-node could not search ${quote(path)}: ${quote(reason)}. Build it again with npm run setup:faiss, or remove node_modules/faiss-node to do without it.`);
+  return new RagError(
+    "faiss_failed",
+    `faiss-node could not search ${quote(path)}: ${quote(reason)}. Build it again with npm run setup:faiss, or remove node_modules/faiss-node to do without it.`,
+  );
 }
 
 // models
@@ -504,7 +629,10 @@ export function unknownModel(name: unknown, near: readonly string[], known: read
 
 /** A model of another role than the stage needs. */
 export function wrongRole(key: string, is: string, wanted: string, known: readonly string[]): RagError {
-  return new RagError("wrong_role", `${quote(key)} is a ${is} model, and a ${wanted} model is needed, such as ${quoteList(known, 20)}.`);
+  return new RagError(
+    "wrong_role",
+    `${quote(key)} is a ${is} model, and a ${wanted} model is needed, such as ${quoteList(known, 20)}.`,
+  );
 }
 
 /** A model that is known, and that no engine here can run. */
@@ -514,7 +642,10 @@ export function unusableModel(key: string, role: string, remark: string): RagErr
 
 /** A row of the registry that breaks a rule. */
 export function badModelRow(row: unknown, problem: string): RagError {
-  return new RagError("bad_model_row", `The added model row ${quote(row)} can't be used: ${problem}. listModels() shows rows to start from.`);
+  return new RagError(
+    "bad_model_row",
+    `The added model row ${quote(row)} can't be used: ${problem}. listModels() shows rows to start from.`,
+  );
 }
 
 /** A model without an ONNX export. */
@@ -524,7 +655,10 @@ export function noOnnx(key: string, remark: string): RagError {
 
 /** A dtype that a model's row does not have. */
 export function noDtype(key: string, dtype: string, has: readonly string[]): RagError {
-  return new RagError("no_dtype", `${quote(key)} has no ${quote(dtype)} weights, it has ${quoteList(has)}. Set dtype to one of these, or take another model.`);
+  return new RagError(
+    "no_dtype",
+    `${quote(key)} has no ${quote(dtype)} weights, it has ${quoteList(has)}. Set dtype to one of these, or take another model.`,
+  );
 }
 
 /** Every file that is missing, of all models at once. */
@@ -539,7 +673,10 @@ export function missingModelFiles(
   }[],
 ): RagError {
   const lines = models.map(({ key, hubId, dtype, folder, missing }) => {
-    const files = missing.map(({ path, bytes, problem }) => `${path}${bytes === null ? "" : ` (about ${roughly(bytes)})`}${problem === "missing" ? "" : `: ${problem}`}`);
+    const files = missing.map(
+      ({ path, bytes, problem }) =>
+        `${path}${bytes === null ? "" : ` (about ${roughly(bytes)})`}${problem === "missing" ? "" : `: ${problem}`}`,
+    );
     const where = folder === null ? `no folder of ${quote(key)} or ${quote(hubId)}` : `in ${quote(folder)}`;
     return `${quote(key)} (${dtype}), ${where}: ${files.join(", ")}`;
   });
@@ -552,12 +689,17 @@ export function missingModelFiles(
 
 /** A model file that is a link out of its root. */
 export function modelFileOutside(path: string, target: string, root: string): RagError {
-  return new RagError("model_file_outside", `The model file ${quote(path)} leads to ${quote(target)}, outside of ${quote(root)}. Links must stay inside the folder that is searched: put the file itself there.`);
+  return new RagError(
+    "model_file_outside",
+    `The model file ${quote(path)} leads to ${quote(target)}, outside of ${quote(root)}. Links must stay inside the folder that is searched: put the file itself there.`,
+  );
 }
 
 /** A model file that can't be used. */
 export function modelFileBad(path: string, problem: string, cause?: unknown): RagError {
-  return new RagError("model_file_bad", `The model file ${quote(path)} can't be used: ${problem}. Fetch it again.`, { cause });
+  return new RagError("model_file_bad", `The model file ${quote(path)} can't be used: ${problem}. Fetch it again.`, {
+    cause,
+  });
 }
 
 /** A model's own files that contradict its row. */
@@ -575,19 +717,28 @@ function roughly(bytes: number): string {
 
 /** A manifest of a later version of this library. */
 export function manifestNewer(problem: string): RagError {
-  return new RagError("manifest_newer", `This manifest is newer than this version of rag-cells: ${problem}. Update rag-cells, or export the collection again with this version.`);
+  return new RagError(
+    "manifest_newer",
+    `This manifest is newer than this version of rag-cells: ${problem}. Update rag-cells, or export the collection again with this version.`,
+  );
 }
 
 /** A file that is no manifest. */
 export function manifestUnreadable(problem: string): RagError {
-  return new RagError("manifest_unreadable", `This is no manifest that can be read: ${problem}. Pass the parsed processing_summary.json of an export.`);
+  return new RagError(
+    "manifest_unreadable",
+    `This is no manifest that can be read: ${problem}. Pass the parsed processing_summary.json of an export.`,
+  );
 }
 
 // chunk
 
 /** A pattern for documents that can't be used. */
 export function badPattern(pattern: unknown, problem: string, instead?: string): RagError {
-  const way = instead === undefined ? 'Name files by their path, or by a pattern such as "corpus/**/*.md".' : `To read what is in it, write ${quote(instead)}.`;
+  const way =
+    instead === undefined
+      ? 'Name files by their path, or by a pattern such as "corpus/**/*.md".'
+      : `To read what is in it, write ${quote(instead)}.`;
   return new RagError("bad_pattern", `${quote(pattern)} ${problem}. ${way}`);
 }
 
@@ -627,12 +778,19 @@ export function documentsOutside(documents: readonly string[], folder: string): 
 /** A document that can't be read at all. */
 export function documentUnreadable(document: string, path: string, cause: unknown): RagError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new RagError("document_unreadable", `Document ${quote(document)} can't be read from ${quote(path)}: ${quote(why)}. Make it readable, or exclude it.`, { cause });
+  return new RagError(
+    "document_unreadable",
+    `Document ${quote(document)} can't be read from ${quote(path)}: ${quote(why)}. Make it readable, or exclude it.`,
+    { cause },
+  );
 }
 
 /** A document above the size limit. */
 export function documentTooLarge(document: string, bytes: number, limit: number): RagError {
-  return new RagError("document_too_large", `Document ${quote(document)} has ${bytes} bytes, and one document may have ${limit}. Divide it into several files, or exclude it.`);
+  return new RagError(
+    "document_too_large",
+    `Document ${quote(document)} has ${bytes} bytes, and one document may have ${limit}. Divide it into several files, or exclude it.`,
+  );
 }
 
 /** A document that is no UTF-8. */
@@ -640,7 +798,8 @@ export function notUtf8(document: string, offset: number, byte: number, firstByt
   const hex = byte.toString(16).padStart(2, "0");
   const utf16 = firstBytes === "fffe" ? "UTF-16LE" : firstBytes === "feff" ? "UTF-16BE" : null;
   const from = utf16 ?? "WINDOWS-1252";
-  const guess = utf16 === null ? "If it is text in another encoding, convert it" : `It begins like ${utf16}: convert it`;
+  const guess =
+    utf16 === null ? "If it is text in another encoding, convert it" : `It begins like ${utf16}: convert it`;
   return new RagError(
     "not_utf8",
     `Document ${quote(document)} is no UTF-8: byte 0x${hex} at byte offset ${offset} can't stand there. ${guess}, such as with iconv -f ${from} -t UTF-8, or exclude it.`,
@@ -656,7 +815,13 @@ export function binaryDocument(document: string, offset: number): RagError {
 }
 
 /** A run of characters that no tokenizer can take. */
-export function wordTooLong(document: string, offset: number, length: number, limit: number, beginning: string): RagError {
+export function wordTooLong(
+  document: string,
+  offset: number,
+  length: number,
+  limit: number,
+  beginning: string,
+): RagError {
   return new RagError(
     "word_too_long",
     `Document ${quote(document)} holds a word of ${length} characters at offset ${offset}, beginning ${quote(beginning)}; a word may have ${limit}. Is it embedded data, such as base64? Take it out, exclude the document, or raise maxWordLength (at most 1000000).`,
@@ -665,12 +830,18 @@ export function wordTooLong(document: string, offset: number, length: number, li
 
 /** A length limit that no chunk could keep. */
 export function badTokenLimit(model: string, max: unknown, needed: number): RagError {
-  return new RagError("bad_token_limit", `Model ${quote(model)} has a length limit of ${quote(max)} tokens; chunks need a whole number, at least ${needed} with its special tokens. Raise maxTokens, or correct it in the model's row.`);
+  return new RagError(
+    "bad_token_limit",
+    `Model ${quote(model)} has a length limit of ${quote(max)} tokens; chunks need a whole number, at least ${needed} with its special tokens. Raise maxTokens, or correct it in the model's row.`,
+  );
 }
 
 /** A tokenizer that does not count. */
 export function badTokenCount(model: string, count: unknown): RagError {
-  return new RagError("bad_token_count", `The tokenizer of model ${quote(model)} counted ${quote(String(count))} tokens. A count is a whole number from 0: its files may be damaged. Prime the cache again.`);
+  return new RagError(
+    "bad_token_count",
+    `The tokenizer of model ${quote(model)} counted ${quote(String(count))} tokens. A count is a whole number from 0: its files may be damaged. Prime the cache again.`,
+  );
 }
 
 /** An option of the chunk stage that can't be used. */
@@ -688,7 +859,10 @@ export function cannotSplit(document: string, offset: number, text: string, mode
 
 /** Chunks that do not hold their document: a fault of the library. */
 export function chunksDisagree(document: string, offset: number, problem: string): RagError {
-  return new RagError("chunks_disagree", `Chunks of ${quote(document)} do not hold the document: ${problem}, at offset ${offset}. This is a fault of rag-cells, and nothing was stored. Please report it with the document; exclude it meanwhile.`);
+  return new RagError(
+    "chunks_disagree",
+    `Chunks of ${quote(document)} do not hold the document: ${problem}, at offset ${offset}. This is a fault of rag-cells, and nothing was stored. Please report it with the document; exclude it meanwhile.`,
+  );
 }
 
 /** What a folder holds, in words; names of folders end in a slash. */
@@ -696,7 +870,10 @@ function holding(names: readonly string[]): string {
   if (names.length === 0) return "is empty";
   const folders = names.filter((name) => name.endsWith("/")).length;
   const files = names.length - folders;
-  const parts = [files > 0 ? `${files} ${files === 1 ? "file" : "files"}` : "", folders > 0 ? `${folders} ${folders === 1 ? "folder" : "folders"}` : ""];
+  const parts = [
+    files > 0 ? `${files} ${files === 1 ? "file" : "files"}` : "",
+    folders > 0 ? `${folders} ${folders === 1 ? "folder" : "folders"}` : "",
+  ];
   return `holds ${parts.filter((part) => part !== "").join(" and ")} (${quoteList(names, 5)})`;
 }
 
@@ -704,5 +881,8 @@ function holding(names: readonly string[]): string {
 
 /** A document that changed between being hashed and being cut. */
 export function documentChanged(document: string): RagError {
-  return new RagError("document_changed", `Document ${quote(document)} changed while it was being chunked. Run the cell again.`);
+  return new RagError(
+    "document_changed",
+    `Document ${quote(document)} changed while it was being chunked. Run the cell again.`,
+  );
 }

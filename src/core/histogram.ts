@@ -20,7 +20,11 @@ export function histogram(values: Iterable<number>, most = 24): Bin[] {
   const step = power * ([1, 2, 5, 10].find((m) => m * power >= raw * (1 - 1e-9)) as number);
   const first = Math.floor(low / step);
   const count = Math.max(1, Math.ceil(high / step - first));
-  const bins = Array.from({ length: count }, (_, i) => ({ from: round((first + i) * step), to: round((first + i + 1) * step), count: 0 }));
+  const bins = Array.from({ length: count }, (_, i) => ({
+    from: round((first + i) * step),
+    to: round((first + i + 1) * step),
+    count: 0,
+  }));
   for (const v of finite) {
     const at = Math.min(count - 1, Math.max(0, Math.floor(v / step - first)));
     (bins[at] as { count: number }).count++;

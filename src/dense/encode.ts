@@ -30,7 +30,9 @@ export async function encodeChunks(work: StageWork, input: DensePass): Promise<D
   const { chunks, model, settings, dim } = input;
   const tokenizer = await tokenizerOf(model);
   const encode = (chunk: Chunk) => tokenizer.encode(model.card.documentPrefix + chunk.text, model.maxTokens);
-  const measured = await work.recorder.timed("tokenize", () => measureTexts(chunks.range(), chunks.count, encode, work.signal));
+  const measured = await work.recorder.timed("tokenize", () =>
+    measureTexts(chunks.range(), chunks.count, encode, work.signal),
+  );
   const pass = await runPass(work, {
     stage: "dense",
     model,

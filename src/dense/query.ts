@@ -47,7 +47,11 @@ async function embed(
   const encode = (query: Query) => tokenizer.encode(model.card.queryPrefix + query.text, model.maxTokens);
   const measured = await measureTexts(queries, queries.length, encode, work.signal);
   if (measured.truncated > 0) {
-    work.note("truncated", `${model.card.key} cut ${measured.truncated} queries to its limit of ${model.maxTokens} tokens.`, measured.truncated);
+    work.note(
+      "truncated",
+      `${model.card.key} cut ${measured.truncated} queries to its limit of ${model.maxTokens} tokens.`,
+      measured.truncated,
+    );
   }
   const pass = await runPass(work, {
     stage: "fuse",

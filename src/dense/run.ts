@@ -43,7 +43,11 @@ export async function runDense(session: Session, chunks: ChunkRun, options: Dens
   const models = await context.locate(keys.map((key) => ({ key, role: "dense" as const })));
   const weights = checkedWeights(options.weights, keys) ?? settings.denseWeights;
   const cut = options.dim ?? settings.dim;
-  const parts = models.map((model) => ({ name: model.card.key, dim: dimOf(model, cut), weight: weights[model.card.key] ?? 1 }));
+  const parts = models.map((model) => ({
+    name: model.card.key,
+    dim: dimOf(model, cut),
+    weight: weights[model.card.key] ?? 1,
+  }));
   const fusion = options.fusion ?? settings.denseFusion;
   const plan = parts.length > 1 ? planEnsemble(parts, fusion) : null;
   if (parts.length > 1 && !plan) throw dimensionsDiffer(parts);
@@ -52,7 +56,11 @@ export async function runDense(session: Session, chunks: ChunkRun, options: Dens
     stage: "dense",
     version: 1,
     inputs: { chunk: chunks.id },
-    settings: { dim: cut, weights: plan ? plan.parts.map((part) => part.weight) : null, fusion: plan?.method ?? "none" },
+    settings: {
+      dim: cut,
+      weights: plan ? plan.parts.map((part) => part.weight) : null,
+      fusion: plan?.method ?? "none",
+    },
     models,
     rerun: options.rerun ?? false,
     work: async (work) => {
@@ -63,11 +71,19 @@ export async function runDense(session: Session, chunks: ChunkRun, options: Dens
           vectors.push(await encodeChunks(work, { chunks: reader, model, dim: parts[i]?.dim as number, settings }));
         }
         for (const { name, truncated, lostTokens } of vectors) {
-          if (truncated > 0) work.note("truncated", `${name} cut ${truncated} chunks to its limit and lost ${lostTokens} tokens.`, truncated);
+          if (truncated > 0)
+            work.note(
+              "truncated",
+              `${name} cut ${truncated} chunks to its limit and lost ${lostTokens} tokens.`,
+              truncated,
+            );
         }
         if (plan) vectors.push(await work.recorder.timed("fuse", () => fuseVectors(work, vectors, plan)));
         if (plan?.method === "mean") {
-          work.note("mean_of_spaces", "The fused vectors are a mean over models with unrelated vector spaces; concatenation keeps their cosines.");
+          work.note(
+            "mean_of_spaces",
+            "The fused vectors are a mean over models with unrelated vector spaces; concatenation keeps their cosines.",
+          );
         }
         const primary = vectors.at(-1) as DenseVectors;
         const method: DenseRun["fusion"]["method"] = plan?.method ?? "none";
@@ -102,7 +118,11 @@ function dimOf(model: LocatedModel, cut: number | null): number {
 }
 
 /** Fuses block by block, so that memory does not grow with the corpus. */
-async function fuseVectors(work: StageWork, vectors: readonly DenseVectors[], plan: EnsemblePlan): Promise<DenseVectors> {
+async function fuseVectors(
+  work: StageWork,
+  vectors: readonly DenseVectors[],
+  plan: EnsemblePlan,
+): Promise<DenseVectors> {
   const rows = vectors[0]?.rows ?? 0;
   const file = vectorsName(FUSED);
   const sources = await Promise.all(vectors.map((v) => openMatrix(work.dir, v)));

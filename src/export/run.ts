@@ -2,7 +2,17 @@ import { rm, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { exportNotVerified, foreignRun, sameStageTwice, wrongRun } from "../core/errors.js";
 import type { ManifestArtefact } from "../schema/manifest.js";
-import type { Artefact, ChunkRun, DenseRun, ExportRun, FusedRun, PrimeRun, RerankRun, Skipped, SparseRun } from "../schema/types.js";
+import type {
+  Artefact,
+  ChunkRun,
+  DenseRun,
+  ExportRun,
+  FusedRun,
+  PrimeRun,
+  RerankRun,
+  Skipped,
+  SparseRun,
+} from "../schema/types.js";
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
 import { writeCollection, writeManifest } from "./collection.js";
 import { MANIFEST_FILE } from "./names.js";
@@ -47,7 +57,9 @@ export async function exportCollection(
   const { chunks, dense, sparse, rerank } = parts;
   const collection = options.collection ?? session.name;
   const folder = resolve(options.folder ?? session.dir);
-  const ids = Object.fromEntries([chunks, dense, sparse, rerank].flatMap((run) => (run && "id" in run ? [[run.kind, run.id]] : [])));
+  const ids = Object.fromEntries(
+    [chunks, dense, sparse, rerank].flatMap((run) => (run && "id" in run ? [[run.kind, run.id]] : [])),
+  );
   const settings = {
     collection,
     folder: relative(session.dir, folder) || ".",
@@ -76,13 +88,17 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
   const startedAt = new Date().toISOString();
   let line: ReturnType<StageWork["progress"]> | null = null;
   const written = await work.recorder.timed("write", () =>
-    writeCollection(folder, { collection, chunks, dense, sparse, rerank }, {
-      signal: work.signal,
-      onProgress: (done, total) => {
-        line ??= work.progress({ label: "export", total, unit: "rows" });
-        line.update(done);
+    writeCollection(
+      folder,
+      { collection, chunks, dense, sparse, rerank },
+      {
+        signal: work.signal,
+        onProgress: (done, total) => {
+          line ??= work.progress({ label: "export", total, unit: "rows" });
+          line.update(done);
+        },
       },
-    }),
+    ),
   );
   const summary = buildSummary({
     collection,
@@ -143,7 +159,10 @@ async function lastPrime(context: SessionContext): Promise<PrimeRun | null> {
 async function isIntact(run: ExportRun): Promise<boolean> {
   for (const file of run.files) {
     const path = join(run.folder, file.path);
-    const bytes = await stat(path).then((s) => s.size, () => -1);
+    const bytes = await stat(path).then(
+      (s) => s.size,
+      () => -1,
+    );
     if (bytes !== file.bytes) return false;
     if (file.role === "manifest" && (await sha256OfFile(path)) !== file.sha256) return false;
   }
@@ -156,7 +175,8 @@ function sortOut(runs: readonly (ChunkRun | DenseRun | SparseRun | RerankRun | S
   const found: { chunk?: ChunkRun; dense?: DenseRun; sparse?: SparseRun | Skipped; rerank?: RerankRun | Skipped } = {};
   for (const run of runs) {
     const stage = run?.kind === "skipped" ? run.stage : run?.kind;
-    if (!["chunk", "dense", "sparse", "rerank"].includes(stage)) throw wrongRun("a chunk, dense, sparse or rerank run", run, "the stages");
+    if (!["chunk", "dense", "sparse", "rerank"].includes(stage))
+      throw wrongRun("a chunk, dense, sparse or rerank run", run, "the stages");
     const before = found[stage as keyof typeof found];
     if (before) throw sameStageTwice(stage, idOf(before), idOf(run));
     Object.assign(found, { [stage]: run });

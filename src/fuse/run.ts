@@ -1,4 +1,12 @@
-import { badOption, badFusionSetting, foreignRun, nothingToFuse, sameStageTwice, unknownVectors, wrongRun } from "../core/errors.js";
+import {
+  badFusionSetting,
+  badOption,
+  foreignRun,
+  nothingToFuse,
+  sameStageTwice,
+  unknownVectors,
+  wrongRun,
+} from "../core/errors.js";
 import type { Candidate, DenseRun, FusedRun, QueryCandidates, QuerySet, Skipped, SparseRun } from "../schema/types.js";
 import { contextOf, runStage, type Session, type StageWork } from "../stage.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
@@ -45,19 +53,27 @@ export async function fuse(
   for (const [name, value] of Object.entries({ depth, k })) {
     if (!Number.isInteger(value) || value < 1) throw badOption(name, value, "a whole number of at least 1 is needed");
   }
-  if (method === "rrf" && Object.keys(weights).length > 0) throw badFusionSetting("weights", weights, 'count for method "minmax" only');
+  if (method === "rrf" && Object.keys(weights).length > 0)
+    throw badFusionSetting("weights", weights, 'count for method "minmax" only');
   const { dense, sparse, chunkId } = sortOut(runs);
   const engines = sparse ? (options.sparse ?? [sparse.primary]) : [];
   const names = [...(dense ? [`dense:${dense.primary}`] : []), ...engines.map((engine) => `sparse:${engine}`)];
   const unknown = Object.keys(weights).find((name) => !names.includes(name));
   if (unknown !== undefined) throw unknownVectors(unknown, names);
-  for (const engine of engines) if (!sparse?.vectors.some(({ name }) => name === engine)) throw unknownVectors(engine, sparse?.vectors.map(({ name }) => name) ?? []);
+  for (const engine of engines)
+    if (!sparse?.vectors.some(({ name }) => name === engine))
+      throw unknownVectors(engine, sparse?.vectors.map(({ name }) => name) ?? []);
   if (names.length === 0) throw nothingToFuse();
 
   return runStage(context, {
     stage: "fuse",
     version: 1,
-    inputs: { chunk: chunkId, ...(dense && { dense: dense.id }), ...(sparse && { sparse: sparse.id }), queries: queries.id },
+    inputs: {
+      chunk: chunkId,
+      ...(dense && { dense: dense.id }),
+      ...(sparse && { sparse: sparse.id }),
+      queries: queries.id,
+    },
     settings: { depth, method, k, weights, engines },
     models: [],
     rerun: options.rerun ?? false,
@@ -66,7 +82,8 @@ export async function fuse(
       for (const { code, message, count } of queries.notes) work.note(code, message, count);
       const sources: RankedSource[] = [];
       if (dense) sources.push(await rankDense(work, context, dense, queries, depth));
-      for (const engine of engines) sources.push(await rankSparse(work, context, sparse as SparseRun, engine, queries, depth));
+      for (const engine of engines)
+        sources.push(await rankSparse(work, context, sparse as SparseRun, engine, queries, depth));
       const chunks = await openChunkReader({ dir: context.store.layout.runDir("chunk", chunkId) });
       try {
         return await fuseSources(work, { sources, queries, chunks, depth, method, k, weights });
@@ -96,7 +113,13 @@ function sortOut(runs: readonly (DenseRun | SparseRun | Skipped)[]) {
   if (!first) throw nothingToFuse();
   const chunkId = first.inputs.chunk as string;
   if (dense && sparse && sparse.inputs.chunk !== chunkId) {
-    throw foreignRun("sparse run", sparse.id, `chunk run ${sparse.inputs.chunk}`, `the chunk run behind dense run ${dense.id}`, chunkId);
+    throw foreignRun(
+      "sparse run",
+      sparse.id,
+      `chunk run ${sparse.inputs.chunk}`,
+      `the chunk run behind dense run ${dense.id}`,
+      chunkId,
+    );
   }
   return { dense, sparse, chunkId };
 }
@@ -137,7 +160,8 @@ async function fuseSources(work: StageWork, input: FuseInput) {
       kept++;
       for (const [name, rank] of Object.entries(ranks)) if (rank <= TOP) shared[name] = (shared[name] ?? 0) + 1;
     }
-    if (candidates.length === 0) work.note("no_candidates", `Query ${query.id} found nothing: no engine knows any of its words.`, 1);
+    if (candidates.length === 0)
+      work.note("no_candidates", `Query ${query.id} found nothing: no engine knows any of its words.`, 1);
     results.push({ queryId: query.id, queryLength: query.text.length, source: query.source, candidates });
   }
   return {

@@ -45,7 +45,11 @@ export async function rankSparse(
   depth: number,
 ): Promise<RankedSource> {
   const vectors = run.vectors.find((candidate) => candidate.name === engine);
-  if (!vectors) throw unknownVectors(engine, run.vectors.map((v) => v.name));
+  if (!vectors)
+    throw unknownVectors(
+      engine,
+      run.vectors.map((v) => v.name),
+    );
   const encoded = await encodeQueries(work, context, run, vectors, queries.queries);
   const matrix = await loadSparse(run.dir, vectors);
   const lists = await work.recorder.timed("search", () => searchSparse(matrix, encoded, depth, work.signal));

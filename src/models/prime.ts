@@ -22,7 +22,9 @@ export async function primeCache(session: Session, options: PrimeOptions = {}): 
   const { settings } = session;
   const wanted = [
     ...settings.dense.map((key) => ({ key, role: "dense" as const })),
-    ...(settings.enableSparse ? settings.sparse.filter((key) => key !== "bm25").map((key) => ({ key, role: "sparse" as const })) : []),
+    ...(settings.enableSparse
+      ? settings.sparse.filter((key) => key !== "bm25").map((key) => ({ key, role: "sparse" as const }))
+      : []),
     ...(settings.enableRerank ? [{ key: settings.rerank, role: "rerank" as const }] : []),
   ];
   const located = await context.locate(wanted);

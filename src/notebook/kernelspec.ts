@@ -29,7 +29,16 @@ const MEMORY_FLAGS = ["--max-semi-space-size=2", "--heap-growing-percent=30"];
 export function kernelSpec(): KernelSpec {
   const preload = fileURLToPath(new URL("./preload.js", import.meta.url));
   return {
-    argv: [process.execPath, ...MEMORY_FLAGS, "-r", preload, tslabCommand(), "kernel", "--config-path", "{connection_file}"],
+    argv: [
+      process.execPath,
+      ...MEMORY_FLAGS,
+      "-r",
+      preload,
+      tslabCommand(),
+      "kernel",
+      "--config-path",
+      "{connection_file}",
+    ],
     display_name: "TypeScript (rag-cells)",
     language: "typescript",
     interrupt_mode: "signal",

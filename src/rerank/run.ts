@@ -4,7 +4,7 @@ import { runPass, unpackDense } from "../pass.js";
 import type { TokenizedText } from "../runtime/types.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { FusedRun, Query, QueryRanking, QuerySet, RankedCandidate, RerankRun, Skipped } from "../schema/types.js";
-import { contextOf, modelUse, runStage, type Session, skipped, type StageWork } from "../stage.js";
+import { contextOf, modelUse, runStage, type Session, type StageWork, skipped } from "../stage.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
 import { measureTexts, tokenizerOf } from "../texts.js";
 
@@ -36,7 +36,11 @@ interface Pair {
  * @throws RagError `bad_option`, `queries_missing` for a fused run from disk without its queries,
  *   `unknown_model`, `model_files_missing`, `stopped`, `inference_process_died`
  */
-export async function rerank(session: Session, fused: FusedRun, options: RerankOptions = {}): Promise<RerankRun | Skipped> {
+export async function rerank(
+  session: Session,
+  fused: FusedRun,
+  options: RerankOptions = {},
+): Promise<RerankRun | Skipped> {
   const context = contextOf(session);
   if (fused?.kind !== "fuse") throw wrongRun("a fused run", fused, "fuse");
   const { settings, provenance } = session;
@@ -64,7 +68,11 @@ export async function rerank(session: Session, fused: FusedRun, options: RerankO
       try {
         const scored = await scorePairs(work, { chunks, model, pairs, settings });
         if (scored.truncated > 0) {
-          work.note("truncated", `${model.card.key} read ${scored.truncated} passages shortened to its limit; ${scored.lostTokens} tokens were left out.`, scored.truncated);
+          work.note(
+            "truncated",
+            `${model.card.key} read ${scored.truncated} passages shortened to its limit; ${scored.lostTokens} tokens were left out.`,
+            scored.truncated,
+          );
         }
         return {
           model: modelUse(model),
@@ -109,7 +117,9 @@ async function scorePairs(work: StageWork, { chunks, model, pairs, settings }: S
   const encoded = async function* () {
     for (const pair of pairs) yield await encode(pair);
   };
-  const measured = await work.recorder.timed("tokenize", () => measureTexts(encoded(), pairs.length, (text) => text, work.signal));
+  const measured = await work.recorder.timed("tokenize", () =>
+    measureTexts(encoded(), pairs.length, (text) => text, work.signal),
+  );
   const pass = await runPass(work, {
     stage: "rerank",
     model,

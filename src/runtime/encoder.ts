@@ -1,4 +1,13 @@
-import { badBatch, encoderClosed, inferenceFailed, inferenceProcessDied, modelNotLoaded, type RagError, stopped, quote } from "../core/errors.js";
+import {
+  badBatch,
+  encoderClosed,
+  inferenceFailed,
+  inferenceProcessDied,
+  modelNotLoaded,
+  quote,
+  type RagError,
+  stopped,
+} from "../core/errors.js";
 import { startChild } from "./child.js";
 import type { FromWorker } from "./messages.js";
 import type { Encoder, EncoderOptions, TokenBatch } from "./types.js";
@@ -89,7 +98,8 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
 
 /** What is wrong with a batch, or an empty string. */
 function problemOf({ rows, length, ids, mask, types }: TokenBatch): string {
-  if (!Number.isInteger(rows) || !Number.isInteger(length) || rows < 1 || length < 1) return `${rows} rows of ${length} tokens`;
+  if (!Number.isInteger(rows) || !Number.isInteger(length) || rows < 1 || length < 1)
+    return `${rows} rows of ${length} tokens`;
   for (const [name, { length: values }] of Object.entries({ ids, mask, types })) {
     if (values !== rows * length) return `${values} ${name} for ${rows} rows of ${length} tokens`;
   }

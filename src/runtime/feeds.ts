@@ -18,10 +18,22 @@ export interface Feed {
 
 /** What each input that we know is fed with. */
 const VALUES: Readonly<Record<string, (batch: TokenBatch) => (i: number) => number>> = {
-  input_ids: ({ ids }) => (i) => ids[i] as number,
-  attention_mask: ({ mask }) => (i) => mask[i] as number,
-  token_type_ids: ({ types }) => (i) => types[i] as number,
-  position_ids: ({ length }) => (i) => i % length,
+  input_ids:
+    ({ ids }) =>
+    (i) =>
+      ids[i] as number,
+  attention_mask:
+    ({ mask }) =>
+    (i) =>
+      mask[i] as number,
+  token_type_ids:
+    ({ types }) =>
+    (i) =>
+      types[i] as number,
+  position_ids:
+    ({ length }) =>
+    (i) =>
+      i % length,
 };
 
 /**
@@ -30,8 +42,11 @@ const VALUES: Readonly<Record<string, (batch: TokenBatch) => (i: number) => numb
  * @throws RangeError naming the inputs we can't
  */
 export function checkInputs(inputs: readonly GraphInput[]): void {
-  const known = (input: GraphInput) => Object.hasOwn(VALUES, input.name) && (input.type === "int64" || input.type === "int32");
-  const strange = inputs.filter((input) => !known(input)).map(({ name, type }) => `${JSON.stringify(name)} (${type ?? "no tensor"})`);
+  const known = (input: GraphInput) =>
+    Object.hasOwn(VALUES, input.name) && (input.type === "int64" || input.type === "int32");
+  const strange = inputs
+    .filter((input) => !known(input))
+    .map(({ name, type }) => `${JSON.stringify(name)} (${type ?? "no tensor"})`);
   if (strange.length > 0) {
     throw new RangeError(
       `it wants inputs that a text encoder has no values for: ${strange.join(", ")}; known are ${Object.keys(VALUES).join(", ")} as int64 or int32`,

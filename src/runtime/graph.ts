@@ -1,5 +1,5 @@
 import type { Pooling } from "../schema/model-types.js";
-import { type GraphOutput, type OnnxFile, inspectOnnx } from "./onnx-file.js";
+import { type GraphOutput, inspectOnnx, type OnnxFile } from "./onnx-file.js";
 import { BOOL, FLOAT, node, valueInfo } from "./onnx-nodes.js";
 import { field } from "./protobuf.js";
 
@@ -42,7 +42,8 @@ export function appendPooling(bytes: Uint8Array, size: number, pooling: Pooling,
   const { externalLocations } = file;
   const source = chooseOutput(file.outputs, pooling);
   if (pooling === "none") return { size, output: source.name, externalLocations };
-  if (file.opset < 11) throw new RangeError(`its operator set is ${file.opset} and pooling needs 11 or later; export the model again`);
+  if (file.opset < 11)
+    throw new RangeError(`its operator set is ${file.opset} and pooling needs 11 or later; export the model again`);
   const tail = field(7, [...poolingNodes(file, source, pooling, normalize), field(12, valueInfo(POOLED, FLOAT))]);
   bytes.set(tail, size);
   return { size: size + tail.length, output: POOLED, externalLocations };
@@ -56,7 +57,9 @@ function chooseOutput(outputs: readonly GraphOutput[], pooling: Pooling): GraphO
   const chosen = named ?? (fitting.length === 1 ? fitting[0] : undefined);
   if (!chosen || (pooling !== "none" && chosen.rank !== null && chosen.rank !== 3)) {
     const list = outputs.map(({ name, rank }) => `${JSON.stringify(name)} (${rank ?? "?"} dimensions)`).join(", ");
-    throw new RangeError(`none of its outputs is ${names.join(" or ")} with one row a ${pooling === "none" ? "text" : "token"}: it has ${list}`);
+    throw new RangeError(
+      `none of its outputs is ${names.join(" or ")} with one row a ${pooling === "none" ? "text" : "token"}: it has ${list}`,
+    );
   }
   return chosen;
 }
@@ -71,7 +74,8 @@ function poolingNodes(file: OnnxFile, source: GraphOutput, pooling: Pooling, nor
     return output;
   };
   const number = (value: number) => add("Constant", [], { value: { dims: [], data: Float32Array.of(value) } });
-  const integers = (dims: readonly number[], value: bigint) => add("Constant", [], { value: { dims, data: BigInt64Array.of(value) } });
+  const integers = (dims: readonly number[], value: bigint) =>
+    add("Constant", [], { value: { dims, data: BigInt64Array.of(value) } });
   const overAxis = (op: string, input: string, axis: number, keepdims?: number): string => {
     const asInput = file.opset >= (op === "ReduceMax" || op === "ReduceL2" ? 18 : 13);
     const keep = keepdims === undefined ? {} : { keepdims };
@@ -80,7 +84,8 @@ function poolingNodes(file: OnnxFile, source: GraphOutput, pooling: Pooling, nor
 
   const states = source.elementType === FLOAT ? source.name : add("Cast", [source.name], { to: FLOAT });
   const mask = add("Cast", ["attention_mask"], { to: FLOAT });
-  const weighted = (weights: string) => overAxis("ReduceSum", add("Mul", [states, overAxis("Unsqueeze", weights, 2)]), 1, 0);
+  const weighted = (weights: string) =>
+    overAxis("ReduceSum", add("Mul", [states, overAxis("Unsqueeze", weights, 2)]), 1, 0);
   let pooled: string;
   if (pooling === "mean") {
     const count = add("Max", [overAxis("ReduceSum", mask, 1, 1), number(1e-9)]);

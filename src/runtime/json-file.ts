@@ -17,7 +17,8 @@ export async function readJsonObject(file: string, maxBytes: number): Promise<Re
     const bytes = await readFile(file);
     if (depthOf(bytes) > MAX_DEPTH) throw new RangeError(`its JSON is nested more than ${MAX_DEPTH} deep`);
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new TypeError("it holds no JSON object");
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw new TypeError("it holds no JSON object");
     return value as Record<string, unknown>;
   } catch (error) {
     throw badTokenizer(file, error instanceof Error ? error.message : String(error));

@@ -9,5 +9,10 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: "loaded"; readonly rssBytes: number }
   | { readonly kind: "unusable"; readonly words: string }
-  | { readonly kind: "done"; readonly id: number; readonly output: DenseBatch | SparseBatch; readonly report: BatchReport }
+  | {
+      readonly kind: "done";
+      readonly id: number;
+      readonly output: DenseBatch | SparseBatch;
+      readonly report: BatchReport;
+    }
   | { readonly kind: "failed"; readonly id: number; readonly words: string };

@@ -21,7 +21,9 @@ const MAX_MODEL_BYTES = 2 ** 31 - 1;
  *
  * @throws Error saying what is wrong with which file
  */
-export function readModel(options: Pick<EncoderOptions, "onnxFile" | "externalData" | "pooling" | "normalize">): ModelBytes {
+export function readModel(
+  options: Pick<EncoderOptions, "onnxFile" | "externalData" | "pooling" | "normalize">,
+): ModelBytes {
   const { onnxFile, externalData, pooling, normalize } = options;
   for (const { name } of externalData) checkName(name);
   const { bytes, size } = readWhole(onnxFile, POOLING_ROOM, MAX_MODEL_BYTES);
@@ -36,7 +38,10 @@ export function readModel(options: Pick<EncoderOptions, "onnxFile" | "externalDa
   return {
     bytes: bytes.subarray(0, graph.size),
     output: graph.output,
-    externalData: used.map(({ name, path }) => ({ path: name, data: readWhole(path, 0, Number.MAX_SAFE_INTEGER).bytes })),
+    externalData: used.map(({ name, path }) => ({
+      path: name,
+      data: readWhole(path, 0, Number.MAX_SAFE_INTEGER).bytes,
+    })),
   };
 }
 
@@ -44,7 +49,10 @@ export function readModel(options: Pick<EncoderOptions, "onnxFile" | "externalDa
 function checkName(name: string): void {
   const parts = name.split("/");
   const odd = parts.some((part) => part === "" || part === "." || part === ".." || /[\\:*\u0000-\u001f]/.test(part));
-  if (odd) throw new RangeError(`it keeps tensors in ${JSON.stringify(name)}; only a file below the model's folder is read, named without "..", "\\", ":" or "*"`);
+  if (odd)
+    throw new RangeError(
+      `it keeps tensors in ${JSON.stringify(name)}; only a file below the model's folder is read, named without "..", "\\", ":" or "*"`,
+    );
 }
 
 /** A whole file, with room behind it. In pieces: one read takes at most 2 GiB. */
@@ -53,7 +61,8 @@ function readWhole(path: string, room: number, most: number): { bytes: Uint8Arra
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new RangeError(`${JSON.stringify(path)} is no file`);
-    if (stat.size > most) throw new RangeError(`${JSON.stringify(path)} has ${stat.size} bytes; an ONNX file has at most ${most}`);
+    if (stat.size > most)
+      throw new RangeError(`${JSON.stringify(path)} has ${stat.size} bytes; an ONNX file has at most ${most}`);
     const bytes = new Uint8Array(stat.size + room);
     let at = 0;
     while (at < stat.size) {

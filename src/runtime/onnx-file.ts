@@ -52,7 +52,8 @@ export function inspectOnnx(bytes: Uint8Array): OnnxFile {
       }
     } else if (part.number === MODEL.functions) {
       scanNodes(bytes, part, FUNCTION.node, locations, 0);
-      for (const f of children(bytes, part, MODEL.functions, FUNCTION.attributeDefault)) scanAttribute(bytes, f, locations, 0);
+      for (const f of children(bytes, part, MODEL.functions, FUNCTION.attributeDefault))
+        scanAttribute(bytes, f, locations, 0);
     } else if (part.number === MODEL.trainingInfo) {
       for (const f of fields(bytes, part.start, part.end)) {
         const isGraph = f.number === TRAINING.initialization || f.number === TRAINING.algorithm;
@@ -60,7 +61,8 @@ export function inspectOnnx(bytes: Uint8Array): OnnxFile {
       }
     }
   }
-  if (graphs === 0 || opset === 0 || outputs.length === 0) throw new RangeError("there is no graph with outputs and an operator set in it");
+  if (graphs === 0 || opset === 0 || outputs.length === 0)
+    throw new RangeError("there is no graph with outputs and an operator set in it");
   return { opset, outputs, externalLocations: [...locations] };
 }
 
@@ -116,7 +118,8 @@ function scanAttribute(bytes: Uint8Array, attribute: Field, locations: Set<strin
   for (const f of fields(bytes, attribute.start, attribute.end)) {
     if (f.wire !== 2) continue;
     if (f.number === ATTRIBUTE.tensor || f.number === ATTRIBUTE.tensors) scanTensor(bytes, f, locations);
-    else if (f.number === ATTRIBUTE.sparseTensor || f.number === ATTRIBUTE.sparseTensors) scanSparse(bytes, f, locations);
+    else if (f.number === ATTRIBUTE.sparseTensor || f.number === ATTRIBUTE.sparseTensors)
+      scanSparse(bytes, f, locations);
     else if (f.number === ATTRIBUTE.graph || f.number === ATTRIBUTE.graphs) scanGraph(bytes, f, locations, depth + 1);
   }
 }

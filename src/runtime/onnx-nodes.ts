@@ -42,7 +42,11 @@ export function tensor(value: OnnxTensor, name = ""): readonly Uint8Array[] {
 }
 
 /** ValueInfoProto of a tensor; a named dimension is given as text, and no list of dimensions leaves the shape open. */
-export function valueInfo(name: string, elementType: number, dims?: readonly (number | string)[]): readonly Uint8Array[] {
+export function valueInfo(
+  name: string,
+  elementType: number,
+  dims?: readonly (number | string)[],
+): readonly Uint8Array[] {
   const dimension = (dim: number | string) => field(1, [typeof dim === "number" ? intField(1, dim) : field(2, dim)]);
   const shape = dims ? [field(2, dims.map(dimension))] : [];
   return [field(1, name), field(2, [field(1, [intField(1, elementType), ...shape])])];

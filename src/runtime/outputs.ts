@@ -37,8 +37,10 @@ export function sparseOutput(tensor: OutputTensor, rows: number): SparseBatch {
 
 function floatRows(tensor: OutputTensor, rows: number): { data: Float32Array; dim: number } {
   const { type, dims, data } = tensor;
-  if (!(data instanceof Float32Array)) throw new RangeError(`the output holds ${type}, not float32; use weights with float32 outputs`);
+  if (!(data instanceof Float32Array))
+    throw new RangeError(`the output holds ${type}, not float32; use weights with float32 outputs`);
   const dim = dims.slice(1).reduce((product, size) => product * size, 1);
-  if (dims[0] !== rows || data.length !== rows * dim) throw new RangeError(`the output's shape is [${dims.join(", ")}] for a batch of ${rows} rows`);
+  if (dims[0] !== rows || data.length !== rows * dim)
+    throw new RangeError(`the output's shape is [${dims.join(", ")}] for a batch of ${rows} rows`);
   return { data, dim };
 }

@@ -63,7 +63,12 @@ export function intField(number: number, value: number): Uint8Array {
 
 /** A length-delimited field: bytes, text, or a message given as its fields. */
 export function field(number: number, payload: Uint8Array | string | readonly Uint8Array[]): Uint8Array {
-  const bytes = typeof payload === "string" ? Buffer.from(payload) : payload instanceof Uint8Array ? payload : Buffer.concat(payload);
+  const bytes =
+    typeof payload === "string"
+      ? Buffer.from(payload)
+      : payload instanceof Uint8Array
+        ? payload
+        : Buffer.concat(payload);
   return Buffer.concat([varintBytes(BigInt(number * 8 + 2)), varintBytes(BigInt(bytes.length)), bytes]);
 }
 

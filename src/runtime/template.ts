@@ -5,7 +5,13 @@ export interface Template {
   readonly between: readonly number[];
   readonly after: readonly number[];
   /** Segment ids: of `before`, the text, `between`, the second text, `after`. */
-  readonly types: { readonly before: readonly number[]; readonly first: number; readonly between: readonly number[]; readonly second: number; readonly after: readonly number[] };
+  readonly types: {
+    readonly before: readonly number[];
+    readonly first: number;
+    readonly between: readonly number[];
+    readonly second: number;
+    readonly after: readonly number[];
+  };
   /** How many special tokens there are. */
   readonly special: number;
   /** Whether any segment id is not 0. */
@@ -42,7 +48,8 @@ export function templateOf(
   const ids = (from: number, to: number) =>
     tokens.slice(from, to).map((token) => {
       const id = idOf(token);
-      if (id === undefined) throw new RangeError(`its post-processor adds ${JSON.stringify(token)}, which is not in its vocabulary`);
+      if (id === undefined)
+        throw new RangeError(`its post-processor adds ${JSON.stringify(token)}, which is not in its vocabulary`);
       return id;
     });
   return {

@@ -16,7 +16,8 @@ function physicalCores(): number | null {
   try {
     const allowed = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
     if (!allowed) return null;
-    const read = (cpu: number, name: string) => readFileSync(`/sys/devices/system/cpu/cpu${cpu}/topology/${name}`, "latin1").trim();
+    const read = (cpu: number, name: string) =>
+      readFileSync(`/sys/devices/system/cpu/cpu${cpu}/topology/${name}`, "latin1").trim();
     return new Set(cpuList(allowed).map((cpu) => `${read(cpu, "physical_package_id")}:${read(cpu, "core_id")}`)).size;
   } catch {
     return null;

@@ -52,7 +52,9 @@ export async function loadTokenizer(tokenizerFile: string, configFile: string): 
   try {
     return tokenizer(json, config, tokenizerFile);
   } catch (error) {
-    throw error instanceof RagError ? error : badTokenizer(tokenizerFile, error instanceof Error ? error.message : String(error));
+    throw error instanceof RagError
+      ? error
+      : badTokenizer(tokenizerFile, error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -64,7 +66,8 @@ function tokenizer(json: Record<string, unknown>, config: Record<string, unknown
 
   const idsOf = (text: string): readonly number[] => {
     const { ids } = library.encode(text, { add_special_tokens: false });
-    if (ids.includes(undefined as unknown as number)) throw badTokenizer(file, "a piece of text is not in its vocabulary, and it has no unknown token");
+    if (ids.includes(undefined as unknown as number))
+      throw badTokenizer(file, "a piece of text is not in its vocabulary, and it has no unknown token");
     return ids;
   };
   const inPieces = (text: string): number[] => {
@@ -72,7 +75,9 @@ function tokenizer(json: Record<string, unknown>, config: Record<string, unknown
     for (const piece of pieces(text, keepsSpaces(json))) for (const id of idsOf(piece)) all.push(id);
     return all;
   };
-  const words = splitsAtSpaces(json) ? byWords(idsOf) : { ids: inPieces, count: (text: string) => inPieces(text).length };
+  const words = splitsAtSpaces(json)
+    ? byWords(idsOf)
+    : { ids: inPieces, count: (text: string) => inPieces(text).length };
 
   const encode = (text: string, maxTokens: number): TokenizedText => {
     const room = roomIn(maxTokens, single);
@@ -85,7 +90,8 @@ function tokenizer(json: Record<string, unknown>, config: Record<string, unknown
     specialTokens: single.special,
     encode,
     encodePair(query, passage, maxTokens) {
-      if (!pair) throw badTokenizer(file, "its post-processor has no form for a pair of texts, which a cross-encoder needs");
+      if (!pair)
+        throw badTokenizer(file, "its post-processor has no form for a pair of texts, which a cross-encoder needs");
       if (passage === "") return encode(query, maxTokens);
       const room = roomIn(maxTokens, pair);
       const first = words.ids(wellFormed(query));
@@ -110,11 +116,22 @@ function roomIn(maxTokens: number, template: Template): number {
   return room;
 }
 
-function assemble(template: Template, first: readonly number[], second: readonly number[], lost: number): TokenizedText {
+function assemble(
+  template: Template,
+  first: readonly number[],
+  second: readonly number[],
+  lost: number,
+): TokenizedText {
   const { before, between, after, types } = template;
   const ids = Int32Array.from([...before, ...first, ...between, ...second, ...after]);
   if (!template.segmented) return { ids, types: null, lost };
-  const segments = [...types.before, ...first.map(() => types.first), ...types.between, ...second.map(() => types.second), ...types.after];
+  const segments = [
+    ...types.before,
+    ...first.map(() => types.first),
+    ...types.between,
+    ...second.map(() => types.second),
+    ...types.after,
+  ];
   return { ids, types: Uint8Array.from(segments), lost };
 }
 
@@ -124,21 +141,21 @@ function templateFor(library: Library, json: Record<string, unknown>, pair: bool
   const process = (tokens: string[], second: string[] | null) =>
     processor ? processor.post_process(tokens, second, true) : { tokens: [...tokens, ...(second ?? [])] };
   const template = templateOf(process, (token) => library.token_to_id(token), pair);
-  const roberta = JSON.stringify(json["post_processor"] ?? null).includes('"type":"RobertaProcessing"');
+  const roberta = JSON.stringify(json.post_processor ?? null).includes('"type":"RobertaProcessing"');
   return template && roberta ? { ...template, segmented: false } : template;
 }
 
 function padIdOf(library: Library, json: Record<string, unknown>, config: Record<string, unknown>): number {
-  const named = config["pad_token"] as string | { content?: string } | null | undefined;
+  const named = config.pad_token as string | { content?: string } | null | undefined;
   const token = typeof named === "string" ? named : named?.content;
-  const padding = json["padding"] as { pad_id?: unknown } | null | undefined;
+  const padding = json.padding as { pad_id?: unknown } | null | undefined;
   const id = (token === undefined ? undefined : library.token_to_id(token)) ?? padding?.pad_id;
   return Number.isInteger(id) ? (id as number) : 0;
 }
 
 /** Byte-level BPE reads the space before a word as part of it; others put a mark of their own before a text. */
 function keepsSpaces(json: Record<string, unknown>): boolean {
-  return JSON.stringify(json["pre_tokenizer"] ?? null).includes('"type":"ByteLevel"');
+  return JSON.stringify(json.pre_tokenizer ?? null).includes('"type":"ByteLevel"');
 }
 
 /**

@@ -14,14 +14,26 @@ const LONGEST_WORD = 256;
  * words of any length are cut into pieces, which takes quadratic time.
  */
 export function splitsAtSpaces(json: Record<string, unknown>): boolean {
-  const { model, pre_tokenizer: cut, normalizer, added_tokens: added } = json as {
+  const {
+    model,
+    pre_tokenizer: cut,
+    normalizer,
+    added_tokens: added,
+  } = json as {
     model?: { type?: unknown; max_input_chars_per_word?: unknown };
     pre_tokenizer?: { type?: unknown };
     normalizer?: { type?: unknown } | null;
     added_tokens?: { content?: unknown }[];
   };
-  const bert = model?.type === "WordPiece" && cut?.type === "BertPreTokenizer" && (normalizer ?? { type: "BertNormalizer" }).type === "BertNormalizer";
-  return bert && Number(model.max_input_chars_per_word ?? 100) <= 1000 && !added?.some(({ content }) => /[ \t\n\r]/.test(String(content)));
+  const bert =
+    model?.type === "WordPiece" &&
+    cut?.type === "BertPreTokenizer" &&
+    (normalizer ?? { type: "BertNormalizer" }).type === "BertNormalizer";
+  return (
+    bert &&
+    Number(model.max_input_chars_per_word ?? 100) <= 1000 &&
+    !added?.some(({ content }) => /[ \t\n\r]/.test(String(content)))
+  );
 }
 
 /** Tokenises word by word and remembers the words: text repeats itself, and this makes it 10 to 30 times faster. */
@@ -31,8 +43,9 @@ export function byWords(idsOf: (text: string) => readonly number[]): WordIds {
     if (word.length > LONGEST_WORD) return idsOf(word);
     let ids = known.get(word);
     if (!ids) {
+      ids = idsOf(word);
       if (known.size >= MOST_WORDS) known = new Map();
-      known.set(word, (ids = idsOf(word)));
+      known.set(word, ids);
     }
     return ids;
   };

@@ -8,7 +8,7 @@
  */
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { checkInputs, feedsOf } from "./feeds.js";
-import { residentBytes, peakResidentBytes } from "./memory.js";
+import { peakResidentBytes, residentBytes } from "./memory.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 import { readModel } from "./model-file.js";
 import { denseOutput, sparseOutput } from "./outputs.js";
@@ -62,7 +62,8 @@ async function run(id: number, batch: TokenBatch): Promise<void> {
     if (!loaded) throw new Error("no model is loaded");
     const { session, output, sparse } = loaded;
     const inputs: Record<string, Tensor> = {};
-    for (const { name, type, data, dims } of feedsOf(session.inputMetadata, batch)) inputs[name] = new Tensor(type, data, dims);
+    for (const { name, type, data, dims } of feedsOf(session.inputMetadata, batch))
+      inputs[name] = new Tensor(type, data, dims);
     const start = performance.now();
     const result = (await session.run(inputs, [output]))[output] as Tensor;
     const runSeconds = (performance.now() - start) / 1000;

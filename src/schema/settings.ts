@@ -4,16 +4,33 @@ import type { Provenance, SettingSource, Settings } from "./settings-types.js";
 /** Every setting of a session, its type, its default and what it means: the one place. */
 export const SettingsSchema = z.strictObject({
   dense: z.array(z.string().min(1)).min(1).describe("Keys of the dense models, the first one primary"),
-  denseWeights: z.record(z.string(), z.number().positive().finite()).describe("Weight of each dense model in the fused vectors; 1 where absent"),
-  denseFusion: z.enum(["auto", "mean", "concat"]).describe("How several models' vectors become one: weighted mean, or concatenation scaled by the square root of the weights; auto takes the mean where dimensions agree"),
-  dim: z.int().positive().nullable().describe("Matryoshka dimension to cut dense vectors to, normalised again; null keeps the model's own"),
+  denseWeights: z
+    .record(z.string(), z.number().positive().finite())
+    .describe("Weight of each dense model in the fused vectors; 1 where absent"),
+  denseFusion: z
+    .enum(["auto", "mean", "concat"])
+    .describe(
+      "How several models' vectors become one: weighted mean, or concatenation scaled by the square root of the weights; auto takes the mean where dimensions agree",
+    ),
+  dim: z
+    .int()
+    .positive()
+    .nullable()
+    .describe("Matryoshka dimension to cut dense vectors to, normalised again; null keeps the model's own"),
   enableSparse: z.boolean().describe("Whether the sparse stage runs"),
-  sparse: z.array(z.string().min(1)).min(1).describe("Keys of the sparse models, the first one primary; bm25 needs no weights"),
+  sparse: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe("Keys of the sparse models, the first one primary; bm25 needs no weights"),
   enableRerank: z.boolean().describe("Whether the rerank stage runs"),
   rerank: z.string().min(1).describe("Key of the cross-encoder"),
   rerankCandidates: z.int().positive().describe("Fused candidates per query that the cross-encoder reads"),
   rerankTopK: z.int().positive().describe("Reranked candidates kept per query"),
-  rerankBatchCap: z.int().positive().nullable().describe("Most pairs in one rerank batch; null leaves it to the token budget"),
+  rerankBatchCap: z
+    .int()
+    .positive()
+    .nullable()
+    .describe("Most pairs in one rerank batch; null leaves it to the token budget"),
   dtype: z.enum(["fp32", "fp16", "int8"]).describe("Which weights to load"),
   device: z.enum(["auto", "cpu"]).describe("Where models run; auto refuses a machine whose GPU this version can't use"),
   threads: z.int().positive().describe("Threads of one operator in the inference process"),
@@ -30,7 +47,13 @@ export interface SettingsLayer extends SettingSource {
 /** Settings and sources, or the first problem found: which key, from where, why. */
 export type ResolvedSettings =
   | { readonly ok: true; readonly settings: Settings; readonly provenance: Provenance }
-  | { readonly ok: false; readonly key: string; readonly value: unknown; readonly source: string; readonly problem: string };
+  | {
+      readonly ok: false;
+      readonly key: string;
+      readonly value: unknown;
+      readonly source: string;
+      readonly problem: string;
+    };
 
 /** Lays the layers over each other, later wins, and checks each value where it enters, so that an error can name its source. */
 export function resolveSettings(layers: readonly SettingsLayer[]): ResolvedSettings {
@@ -40,7 +63,13 @@ export function resolveSettings(layers: readonly SettingsLayer[]): ResolvedSetti
     for (const [key, value] of Object.entries(values)) {
       if (value === undefined) continue;
       if (!Object.hasOwn(SettingsSchema.shape, key)) {
-        return { ok: false, key, value, source, problem: `there is no setting of this name; settings are ${settingNames.join(", ")}` };
+        return {
+          ok: false,
+          key,
+          value,
+          source,
+          problem: `there is no setting of this name; settings are ${settingNames.join(", ")}`,
+        };
       }
       const parsed = SettingsSchema.shape[key as keyof Settings].safeParse(value);
       if (!parsed.success) {
@@ -66,7 +95,9 @@ export const configKeys: Readonly<Record<string, keyof Settings>> = {
 };
 
 /** Environment variables, the settings they set, and how their text is read. */
-export const environmentKeys: Readonly<Record<string, { readonly setting: keyof Settings; readonly kind: "bool" | "list" | "int" }>> = {
+export const environmentKeys: Readonly<
+  Record<string, { readonly setting: keyof Settings; readonly kind: "bool" | "list" | "int" }>
+> = {
   EMBEDDER_ENABLE_RERANK: { setting: "enableRerank", kind: "bool" },
   EMBEDDER_ENABLE_SPARSE: { setting: "enableSparse", kind: "bool" },
   EMBEDDER_SPARSE_MODELS: { setting: "sparse", kind: "list" },
@@ -77,7 +108,11 @@ export const environmentKeys: Readonly<Record<string, { readonly setting: keyof 
 /** Reads a variable's text; what can't be read stays text, so that the schema refuses it with the value in the message. */
 export function readVariable(text: string, kind: "bool" | "list" | "int"): unknown {
   const word = text.trim().toLowerCase();
-  if (kind === "list") return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  if (kind === "list")
+    return text
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== "");
   if (kind === "int") return /^\d+$/.test(word) ? Number(word) : text;
   if (["1", "true", "yes", "on"].includes(word)) return true;
   if (["0", "false", "no", "off"].includes(word)) return false;

@@ -40,7 +40,10 @@ export async function encodeBm25(work: StageWork, chunks: ChunkReader, options: 
       await writeAtomic(join(work.dir, VOCABULARY), vocabulary.map((term) => `${term}\n`).join(""), "the vocabulary");
     });
     progress.finish();
-    const terms = Uint32Array.from({ length: matrix.rows }, (_, r) => (matrix.indptr[r + 1] as number) - (matrix.indptr[r] as number));
+    const terms = Uint32Array.from(
+      { length: matrix.rows },
+      (_, r) => (matrix.indptr[r + 1] as number) - (matrix.indptr[r] as number),
+    );
     const emptyRows = terms.filter((n) => n === 0).length;
     return {
       name: BM25,

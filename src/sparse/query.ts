@@ -27,7 +27,10 @@ export async function encodeQueries(
     const words = text === "" ? [] : text.slice(0, -1).split("\n");
     const index = vocabularyIndex(words);
     const options = (run.settings["bm25"] ?? {}) as Bm25Options;
-    return stackSparse(queries.map((query) => bm25Query(query.text, index, options)), vectors.space);
+    return stackSparse(
+      queries.map((query) => bm25Query(query.text, index, options)),
+      vectors.space,
+    );
   }
   const [model] = (await context.locate([{ key: vectors.name, role: "sparse" }])) as [LocatedModel];
   if (vectors.model?.fingerprint !== model.fingerprint) throw modelChanged(vectors.name, run.id);
@@ -45,7 +48,11 @@ async function spladeQueries(
   const encode = (query: Query) => tokenizer.encode(model.card.queryPrefix + query.text, model.maxTokens);
   const measured = await measureTexts(queries, queries.length, encode, work.signal);
   if (measured.truncated > 0) {
-    work.note("truncated", `${model.card.key} cut ${measured.truncated} queries to its limit of ${model.maxTokens} tokens.`, measured.truncated);
+    work.note(
+      "truncated",
+      `${model.card.key} cut ${measured.truncated} queries to its limit of ${model.maxTokens} tokens.`,
+      measured.truncated,
+    );
   }
   const pass = await runPass(work, {
     stage: "fuse",

@@ -22,14 +22,20 @@ export interface SparseOptions {
  * @returns a run, or {@link Skipped} where the stage is switched off
  * @throws RagError `unknown_model`, `model_files_missing`, `stopped`, `inference_process_died`, `non_finite`
  */
-export async function runSparse(session: Session, chunks: ChunkRun, options: SparseOptions = {}): Promise<SparseRun | Skipped> {
+export async function runSparse(
+  session: Session,
+  chunks: ChunkRun,
+  options: SparseOptions = {},
+): Promise<SparseRun | Skipped> {
   const context = contextOf(session);
   if (chunks?.kind !== "chunk") throw wrongRun("a chunk run", chunks, "chunk");
   const { settings, provenance } = session;
   if (!settings.enableSparse) return skipped("sparse", provenance.enableSparse.source);
   if (chunks.count === 0) throw emptyCorpus(chunks.id);
   const keys = modelKeys(context, options.models ?? settings.sparse, "sparse", [BM25]);
-  const models = await context.locate(keys.filter((key) => key !== BM25).map((key) => ({ key, role: "sparse" as const })));
+  const models = await context.locate(
+    keys.filter((key) => key !== BM25).map((key) => ({ key, role: "sparse" as const })),
+  );
   const bm25 = keys.includes(BM25) ? bm25Settings(options.bm25) : null;
 
   return runStage(context, {
@@ -45,10 +51,23 @@ export async function runSparse(session: Session, chunks: ChunkRun, options: Spa
         const vectors: SparseVectors[] = [];
         for (const key of keys) {
           const model = models.find((candidate) => candidate.card.key === key) as LocatedModel;
-          const made = key === BM25 ? await encodeBm25(work, reader, bm25 ?? {}) : await encodeSplade(work, reader, model, settings);
+          const made =
+            key === BM25
+              ? await encodeBm25(work, reader, bm25 ?? {})
+              : await encodeSplade(work, reader, model, settings);
           vectors.push(made);
-          if (made.truncated > 0) work.note("truncated", `${key} cut ${made.truncated} chunks to its limit and lost ${made.lostTokens} tokens.`, made.truncated);
-          if (made.emptyRows > 0) work.note("empty_vectors", `${key} has no term for ${made.emptyRows} chunks; it can't find them.`, made.emptyRows);
+          if (made.truncated > 0)
+            work.note(
+              "truncated",
+              `${key} cut ${made.truncated} chunks to its limit and lost ${made.lostTokens} tokens.`,
+              made.truncated,
+            );
+          if (made.emptyRows > 0)
+            work.note(
+              "empty_vectors",
+              `${key} has no term for ${made.emptyRows} chunks; it can't find them.`,
+              made.emptyRows,
+            );
         }
         return { count: reader.count, vectors, primary: vectors[0]?.name as string };
       } finally {

@@ -31,7 +31,9 @@ export async function encodeSplade(
   const { key } = model.card;
   const tokenizer = await tokenizerOf(model);
   const encode = (chunk: Chunk) => tokenizer.encode(model.card.documentPrefix + chunk.text, model.maxTokens);
-  const measured = await work.recorder.timed("tokenize", () => measureTexts(chunks.range(), chunks.count, encode, work.signal));
+  const measured = await work.recorder.timed("tokenize", () =>
+    measureTexts(chunks.range(), chunks.count, encode, work.signal),
+  );
   const pass = await runPass(work, {
     stage: "sparse",
     model,

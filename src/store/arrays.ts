@@ -82,12 +82,18 @@ export interface MatrixReader {
 }
 
 /** Opens the vectors of a dense run, and checks their shape against what the run says. @throws RagError `array_damaged` */
-export async function openMatrix(dir: string, vectors: Pick<DenseVectors, "file" | "rows" | "dim">): Promise<MatrixReader> {
+export async function openMatrix(
+  dir: string,
+  vectors: Pick<DenseVectors, "file" | "rows" | "dim">,
+): Promise<MatrixReader> {
   const path = join(dir, vectors.file);
   const file = await openNpy(path, "float32");
   if (file.rows !== vectors.rows || file.dim !== vectors.dim) {
     await file.close();
-    throw arrayFileDamaged(path, `it has ${file.rows} x ${file.dim} numbers, its run says ${vectors.rows} x ${vectors.dim}`);
+    throw arrayFileDamaged(
+      path,
+      `it has ${file.rows} x ${file.dim} numbers, its run says ${vectors.rows} x ${vectors.dim}`,
+    );
   }
   return {
     count: file.rows,
@@ -144,7 +150,10 @@ export async function openSparseWriter(
 }
 
 /** Reads a sparse pass whole, and checks that its three arrays fit together. @throws RagError `array_damaged` */
-export async function loadSparse(dir: string, vectors: Pick<SparseVectors, "files" | "rows" | "space">): Promise<SparseMatrix> {
+export async function loadSparse(
+  dir: string,
+  vectors: Pick<SparseVectors, "files" | "rows" | "space">,
+): Promise<SparseMatrix> {
   const { files, rows, space } = vectors;
   const indptr = (await readNpy(join(dir, files.indptr), "int64")).data;
   const indices = (await readNpy(join(dir, files.indices), "uint32")).data;

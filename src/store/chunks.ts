@@ -86,7 +86,8 @@ export async function openChunkReader(run: Pick<ChunkRun, "dir">): Promise<Chunk
       for (let at = from; at < to; ) {
         let end = at + 1;
         while (end < to && (offsets[end + 1] as number) - (offsets[at] as number) < 1 << 20) end++;
-        for (const line of (await bytes(at, end)).toString("utf8").trimEnd().split("\n")) yield JSON.parse(line) as Chunk;
+        for (const line of (await bytes(at, end)).toString("utf8").trimEnd().split("\n"))
+          yield JSON.parse(line) as Chunk;
         at = end;
       }
     },

@@ -101,7 +101,10 @@ async function ownerOf(path: string): Promise<Owner | null> {
 
 async function alive(owner: Owner, path: string): Promise<boolean> {
   if (owner.host !== hostname()) {
-    const touched = await stat(path).then((s) => s.mtimeMs, () => 0);
+    const touched = await stat(path).then(
+      (s) => s.mtimeMs,
+      () => 0,
+    );
     return Date.now() - touched < STALE_MS;
   }
   try {

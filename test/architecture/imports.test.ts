@@ -24,7 +24,22 @@ const rooms: Record<string, readonly string[]> = {
   ),
   "look.ts": ["schema", "core", "store", "charts", "stage.ts"],
   "session.ts": ["schema", "core", "store", "models", "stage.ts"],
-  "index.ts": ["schema", "core", "store", "charts", "models", "chunk", "dense", "sparse", "fuse", "rerank", "export", "stage.ts", "look.ts", "session.ts"],
+  "index.ts": [
+    "schema",
+    "core",
+    "store",
+    "charts",
+    "models",
+    "chunk",
+    "dense",
+    "sparse",
+    "fuse",
+    "rerank",
+    "export",
+    "stage.ts",
+    "look.ts",
+    "session.ts",
+  ],
   notebook: ["core"],
   cli: ["core", "notebook", "index.ts"],
 };
@@ -47,11 +62,6 @@ const packages: Record<string, readonly string[]> = {
 const roomPackages: Record<string, string> = {
   zod: "schema",
   "mdast-util-from-markdown": "chunk",
-  "mdast-util-gfm-table": "chunk",
-  "mdast-util-frontmatter": "chunk",
-  "micromark-extension-gfm-table": "chunk",
-  "micromark-extension-frontmatter": "chunk",
-  mdast: "chunk",
   tinyglobby: "chunk",
   marked: "notebook",
   "highlight.js": "notebook",
@@ -68,23 +78,42 @@ const files = readdirSync(src, { recursive: true, encoding: "utf8" })
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(src, file), "utf8");
-  const pattern = /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g;
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g;
   return [...text.matchAll(pattern)].map((match) => ({ file, target: (match[1] ?? match[2] ?? match[3]) as string }));
 }
 
 const roomOf = (file: string) => (file.includes("/") ? (file.split("/")[0] as string) : file);
-const packageOf = (target: string) => target.split("/").slice(0, target.startsWith("@") ? 2 : 1).join("/");
+const packageOf = (target: string) =>
+  target
+    .split("/")
+    .slice(0, target.startsWith("@") ? 2 : 1)
+    .join("/");
 const all = files.flatMap(importsOf);
 
 test("every source file stands in a known room", () => {
-  assert.deepEqual([...new Set(files.map(roomOf))].filter((room) => !(room in rooms)), []);
+  assert.deepEqual(
+    [...new Set(files.map(roomOf))].filter((room) => !(room in rooms)),
+    [],
+  );
 });
 
 test("rooms import only the rooms they may see", () => {
   const wrong = all
     .filter(({ target }) => target.startsWith("."))
-    .map(({ file, target }) => ({ file, to: relative(src, join(src, dirname(file), target)).split(sep).join("/").replace(/\.(c?)js$/, ".$1ts") }))
-    .filter(({ file, to }) => roomOf(file) !== roomOf(to) && !rooms[roomOf(file)]?.includes(roomOf(to)) && !(roomOf(file) === "fuse" && queryEncoders.includes(to)))
+    .map(({ file, target }) => ({
+      file,
+      to: relative(src, join(src, dirname(file), target))
+        .split(sep)
+        .join("/")
+        .replace(/\.(c?)js$/, ".$1ts"),
+    }))
+    .filter(
+      ({ file, to }) =>
+        roomOf(file) !== roomOf(to) &&
+        !rooms[roomOf(file)]?.includes(roomOf(to)) &&
+        !(roomOf(file) === "fuse" && queryEncoders.includes(to)),
+    )
     .map(({ file, to }) => `${file} -> ${to}`);
   assert.deepEqual(wrong, []);
 });
@@ -102,13 +131,22 @@ test("each package has its one importer", () => {
 
 test("only the session reads the environment; the inference process inherits it, the command line is handed it", () => {
   const readers = files.filter((file) => /\bprocess\.env\b/.test(readFileSync(join(src, file), "utf8")));
-  assert.deepEqual(readers.filter((file) => !["cli", "notebook"].includes(roomOf(file))).sort(), ["runtime/child.ts", "session.ts"]);
+  assert.deepEqual(readers.filter((file) => !["cli", "notebook"].includes(roomOf(file))).sort(), [
+    "runtime/child.ts",
+    "session.ts",
+  ]);
 });
 
 test("nothing imports the kernel: it is found in the running process", () => {
-  assert.deepEqual(all.filter(({ target }) => packageOf(target) === "tslab").map(({ file }) => file), []);
+  assert.deepEqual(
+    all.filter(({ target }) => packageOf(target) === "tslab").map(({ file }) => file),
+    [],
+  );
 });
 
 test("the rule can fail: a forbidden import is seen", () => {
-  assert.ok(all.some(({ file, target }) => file === "pass.ts" && target === "./stage.js"), "imports are found at all");
+  assert.ok(
+    all.some(({ file, target }) => file === "pass.ts" && target === "./stage.js"),
+    "imports are found at all",
+  );
 });

@@ -27,7 +27,12 @@ const { values } = parseArgs({
     budget: { type: "string", default: "1024" },
   },
 });
-const [count, rounds, threads, budget] = [values.texts, values.rounds, values.threads, values.budget].map(Number) as [number, number, number, number];
+const [count, rounds, threads, budget] = [values.texts, values.rounds, values.threads, values.budget].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
 
 const folder = mkdtempSync(join(tmpdir(), "rag-cells-bench-"));
 const contestants: Contestant[] = [];
@@ -40,15 +45,24 @@ try {
 
 async function main(): Promise<void> {
   const load = loadavg()[0] as number;
-  console.log(`${count} texts, ${threads} threads, ${rounds} rounds; ${cpus()[0]?.model.trim()}, ${availableParallelism()} CPUs, load average ${load.toFixed(2)}`);
-  if (load > 0.5) console.log("The machine is busy with something else: read the ratios with care, and not the seconds.");
+  console.log(
+    `${count} texts, ${threads} threads, ${rounds} rounds; ${cpus()[0]?.model.trim()}, ${availableParallelism()} CPUs, load average ${load.toFixed(2)}`,
+  );
+  if (load > 0.5)
+    console.log("The machine is busy with something else: read the ratios with care, and not the seconds.");
   const bench = writeDenseBench(folder, count);
   const mine = await openOurs(bench, threads, budget);
   contestants.push(mine);
   const batches = mine.batches();
-  const pipeline = await forkContestant("transformers.js pipeline", "./pipeline.ts", { folder, texts: bench.texts, threads });
+  const pipeline = await forkContestant("transformers.js pipeline", "./pipeline.ts", {
+    folder,
+    texts: bench.texts,
+    threads,
+  });
   contestants.push(pipeline);
-  contestants.push(await forkContestant("bare session.run", "./bare-loop.ts", { onnxFile: bench.onnxFile, batches, threads }));
+  contestants.push(
+    await forkContestant("bare session.run", "./bare-loop.ts", { onnxFile: bench.onnxFile, batches, threads }),
+  );
   const python = await pythonContestant(bench, threads);
   if (typeof python === "string") console.log(`SKIPPED sentence-transformers: ${python}`);
   else contestants.push(python);
@@ -93,22 +107,66 @@ function smallestCosine(a: Float32Array, b: Float32Array, rows: number): number 
   return smallest;
 }
 
-function report(name: string, seconds: Map<string, number[]>, cosine: number, late: number[], own: Record<string, number>): void {
+function report(
+  name: string,
+  seconds: Map<string, number[]>,
+  cosine: number,
+  late: number[],
+  own: Record<string, number>,
+): void {
   const median = (who: string) => quantile(seconds.get(who) ?? [], 0.5);
   for (const [who, runs] of seconds) {
-    console.log(`${who.padEnd(26)} ${median(who).toFixed(2)} s  ${(count / median(who)).toFixed(1)} texts/s  (${runs.map((s) => s.toFixed(2)).join(" ")})`);
+    console.log(
+      `${who.padEnd(26)} ${median(who).toFixed(2)} s  ${(count / median(who)).toFixed(1)} texts/s  (${runs.map((s) => s.toFixed(2)).join(" ")})`,
+    );
   }
   // Of each round the ratio of neighbours in time, then the median: a burst of foreign load hits few of them.
-  const ratio = (over: string, under: string) => quantile((seconds.get(over) ?? []).map((s, i) => s / (seconds.get(under)?.[i] as number)), 0.5);
+  const ratio = (over: string, under: string) =>
+    quantile(
+      (seconds.get(over) ?? []).map((s, i) => s / (seconds.get(under)?.[i] as number)),
+      0.5,
+    );
   const figures = [
-    { what: "times the transformers.js pipeline", value: ratio("transformers.js pipeline", name), target: ">= 1.8", met: (x: number) => x >= 1.8 },
-    { what: "of the bare loop's time", value: ratio(name, "bare session.run"), target: "<= 1.05", met: (x: number) => x <= 1.05 },
-    { what: "times sentence-transformers", value: ratio("sentence-transformers", name), target: ">= 2.5", met: (x: number) => x >= 2.5 },
-    { what: "smallest cosine to the pipeline's vectors", value: cosine, target: ">= 0.999999", met: (x: number) => x >= 0.999999 },
-    { what: "ms late, 10 ms timer, 99th percentile", value: quantile(late, 0.99), target: "<= 20", met: (x: number) => x <= 20 },
+    {
+      what: "times the transformers.js pipeline",
+      value: ratio("transformers.js pipeline", name),
+      target: ">= 1.8",
+      met: (x: number) => x >= 1.8,
+    },
+    {
+      what: "of the bare loop's time",
+      value: ratio(name, "bare session.run"),
+      target: "<= 1.05",
+      met: (x: number) => x <= 1.05,
+    },
+    {
+      what: "times sentence-transformers",
+      value: ratio("sentence-transformers", name),
+      target: ">= 2.5",
+      met: (x: number) => x >= 2.5,
+    },
+    {
+      what: "smallest cosine to the pipeline's vectors",
+      value: cosine,
+      target: ">= 0.999999",
+      met: (x: number) => x >= 0.999999,
+    },
+    {
+      what: "ms late, 10 ms timer, 99th percentile",
+      value: quantile(late, 0.99),
+      target: "<= 20",
+      met: (x: number) => x <= 20,
+    },
   ].filter(({ value }) => Number.isFinite(value));
-  for (const { what, value, target, met } of figures) console.log(`${value.toFixed(value > 0.99 && value < 1 ? 7 : 3).padStart(9)} ${what} (target ${target}: ${met(value) ? "met" : "MISSED"})`);
-  console.log(Object.entries(own).map(([key, value]) => `${key} ${Number(value.toFixed(3))}`).join(", "));
+  for (const { what, value, target, met } of figures)
+    console.log(
+      `${value.toFixed(value > 0.99 && value < 1 ? 7 : 3).padStart(9)} ${what} (target ${target}: ${met(value) ? "met" : "MISSED"})`,
+    );
+  console.log(
+    Object.entries(own)
+      .map(([key, value]) => `${key} ${Number(value.toFixed(3))}`)
+      .join(", "),
+  );
   const file = resolve("out/bench/dense.json");
   mkdirSync(resolve("out/bench"), { recursive: true });
   const result = {

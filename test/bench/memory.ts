@@ -85,7 +85,8 @@ async function measure(chunks: number): Promise<Figures> {
     });
     if (status !== "ok") throw new Error(failure ?? "the cell failed");
     const figures = JSON.parse(printed.trim().split("\n").at(-1) as string) as Figures & { points: number };
-    if (figures.chunks !== chunks || figures.points !== chunks) throw new Error(`${figures.chunks} chunks, ${figures.points} points, ${chunks} wanted`);
+    if (figures.chunks !== chunks || figures.points !== chunks)
+      throw new Error(`${figures.chunks} chunks, ${figures.points} points, ${chunks} wanted`);
     return figures;
   } finally {
     await kernel.shutdown();
@@ -98,12 +99,16 @@ for (const chunks of SIZES) {
   const figures = await measure(chunks);
   rows.push(figures);
   const stages = Object.entries(figures.seconds).map(([stage, s]) => `${stage} ${s.toFixed(1)} s`);
-  process.stdout.write(`${String(chunks).padStart(7)} chunks: peak ${peakOf(figures).toFixed(0)} MB (the kernel alone ${figures.kernelMB.toFixed(0)} MB); ${stages.join(", ")}\n`);
+  process.stdout.write(
+    `${String(chunks).padStart(7)} chunks: peak ${peakOf(figures).toFixed(0)} MB (the kernel alone ${figures.kernelMB.toFixed(0)} MB); ${stages.join(", ")}\n`,
+  );
 }
 const [, middle, last] = rows as [Figures, Figures, Figures];
 const growth = (peakOf(last) - peakOf(middle)) / ((last.chunks - middle.chunks) / 1000);
 const kept = peakOf(last) < LIMIT_MB;
-process.stdout.write(`growth: ${growth.toFixed(2)} MB a thousand chunks; limit ${LIMIT_MB} MB: ${kept ? "kept" : "EXCEEDED"}\n`);
+process.stdout.write(
+  `growth: ${growth.toFixed(2)} MB a thousand chunks; limit ${LIMIT_MB} MB: ${kept ? "kept" : "EXCEEDED"}\n`,
+);
 const out = join(root, "out/bench");
 await mkdir(out, { recursive: true });
 await writeFile(join(out, "memory.json"), `${JSON.stringify({ rows, growthMBPerThousand: growth }, null, 1)}\n`);

@@ -43,7 +43,10 @@ test("rate and time left are told from what this call did", () => {
   clock += 4_000;
   line.update(1_000);
   line.finish();
-  assert.equal(progressText(sink.states.at(-1) as ProgressState, 200), "✓ dense · 600 chunks in 6 s, 100 chunks/s; 400 were done before");
+  assert.equal(
+    progressText(sink.states.at(-1) as ProgressState, 200),
+    "✓ dense · 600 chunks in 6 s, 100 chunks/s; 400 were done before",
+  );
 });
 
 test("a summary's rate is that of the time beside it, whenever the first update came", () => {

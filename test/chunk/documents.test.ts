@@ -68,7 +68,7 @@ test("a change in one place keeps the ids of the chunks before it", async () => 
 
 test("every document is announced before it is read, and a bad one names itself", async () => {
   const seen: [string, number][] = [];
-  const dir = await corpusOf({ "a.md": "a", "b.txt": "b", "c.md": `c ${"x".repeat(20_001)}`, "d.md": "d" });
+  const dir = await corpusOf({ "a.md": "a", "b.txt": "b", "c.md": `c ${"x".repeat(20_001)} c`, "d.md": "d" });
   const walk = chunkAll(dir, {}, { onDocument: ({ document }, index) => seen.push([document, index]) });
   await assert.rejects(walk, {
     code: "word_too_long",

@@ -97,7 +97,7 @@ test("a text without spaces is cut between characters as readers see them", () =
 
 test("a character above the limit is cut between code points", () => {
   const bytes = { model: "bytes", max: 9, count: (text: string) => Buffer.byteLength(text) };
-  const source = `a${"\u0301".repeat(20)} 😀😀😀`;
+  const source = `a${"\u0301".repeat(20)} 😀😀😀 👩‍👩‍👧‍👦`;
   checkPromises(source, cut(source, bytes), [bytes]);
 });
 

@@ -4,7 +4,11 @@ import { reusedCells } from "../../dist/cli/summary-figures.js";
 import type { CellResult } from "../../dist/notebook/run.js";
 
 function cell(...texts: string[]): CellResult {
-  const outputs = texts.map((text) => ({ output_type: "display_data" as const, data: { "text/plain": text }, metadata: {} }));
+  const outputs = texts.map((text) => ({
+    output_type: "display_data" as const,
+    data: { "text/plain": text },
+    metadata: {},
+  }));
   return { number: 1, of: 1, firstLine: "", label: "", status: "ok", seconds: 0, outputs };
 }
 

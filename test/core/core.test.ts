@@ -15,15 +15,24 @@ test("a plan holds every row once, within the budget, longest first", () => {
     const budget = 64 + Math.floor(next() * 2000);
     const { batches, tokens, paddedTokens } = planBatches(lengths, budget, 32);
     const rows = batches.flatMap((batch) => batch.rows);
-    assert.deepEqual([...rows].sort((a, b) => a - b), lengths.map((_, i) => i));
+    assert.deepEqual(
+      [...rows].sort((a, b) => a - b),
+      lengths.map((_, i) => i),
+    );
     for (const { rows, paddedTo } of batches) {
       assert.ok(rows.length <= 32);
       assert.ok(rows.length === 1 || rows.length * paddedTo <= budget);
       assert.equal(paddedTo, Math.max(...rows.map((row) => lengths[row] as number)));
     }
     const order = rows.map((row) => lengths[row] as number);
-    assert.deepEqual(order, [...order].sort((a, b) => b - a));
-    assert.equal(tokens, lengths.reduce((a, b) => a + b, 0));
+    assert.deepEqual(
+      order,
+      [...order].sort((a, b) => b - a),
+    );
+    assert.equal(
+      tokens,
+      lengths.reduce((a, b) => a + b, 0),
+    );
     assert.ok(paddedTokens >= tokens);
   }
 });
@@ -43,7 +52,10 @@ test("top-k is the sorted head, ties by row", () => {
   for (let round = 0; round < 300; round++) {
     const scores = Array.from({ length: Math.floor(next() * 60) }, () => Math.floor(next() * 10) / 10);
     const k = Math.floor(next() * 70);
-    const naive = scores.map((score, row) => ({ row, score })).sort(byScore).slice(0, k);
+    const naive = scores
+      .map((score, row) => ({ row, score }))
+      .sort(byScore)
+      .slice(0, k);
     assert.deepEqual(topK(scores, k), naive);
   }
 });
@@ -58,12 +70,21 @@ test("equal content gives equal ids, whatever the order of keys", () => {
 test("a histogram counts every finite value once, in bins with round borders", () => {
   const next = random(5);
   for (let round = 0; round < 100; round++) {
-    const values = Array.from({ length: 1 + Math.floor(next() * 500) }, () => (next() - 0.5) * 10 ** Math.floor(next() * 6 - 2));
+    const values = Array.from(
+      { length: 1 + Math.floor(next() * 500) },
+      () => (next() - 0.5) * 10 ** Math.floor(next() * 6 - 2),
+    );
     const bins = histogram(values);
-    assert.equal(bins.reduce((sum, bin) => sum + bin.count, 0), values.length);
+    assert.equal(
+      bins.reduce((sum, bin) => sum + bin.count, 0),
+      values.length,
+    );
     assert.ok((bins[0]?.from as number) <= Math.min(...values) && (bins.at(-1)?.to as number) >= Math.max(...values));
   }
-  assert.deepEqual(histogram([3, 3, 3]).reduce((sum, bin) => sum + bin.count, 0), 3);
+  assert.deepEqual(
+    histogram([3, 3, 3]).reduce((sum, bin) => sum + bin.count, 0),
+    3,
+  );
   assert.deepEqual(histogram([]), []);
 });
 

@@ -1,26 +1,17 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { lacking, python } from "../lib/python.ts";
 import { exportTo, makeSource } from "./corpus.ts";
 
-const python = process.env.RAG_CELLS_PYTHON ?? "python3";
 const script = fileURLToPath(new URL("../python/read_exports.py", import.meta.url));
 const ROWS = 230;
 
-/** Why the readers can't be asked, or false. */
-function unable(): string | false {
-  const { stdout, error, status, stderr } = spawnSync(python, [script, "--missing"], { encoding: "utf8" });
-  if (error || status !== 0) return `${python} does not run: ${error?.message ?? stderr.trim()}`;
-  const missing = JSON.parse(stdout) as string[];
-  if (missing.length === 0) return false;
-  return `${python} has no ${missing.join(", ")}; pip install -r test/python/requirements.txt, and name that Python in RAG_CELLS_PYTHON`;
-}
-
-describe("an export read by NumPy, FAISS and Qdrant", { skip: unable() }, () => {
+describe("an export read by NumPy, FAISS and Qdrant", { skip: lacking("numpy", "faiss", "qdrant_client") }, () => {
   let dir = "";
   let found: {
     arrays: Record<string, { shape: number[]; dtype: string; same_bytes: boolean; furthest_from_1: number }>;

@@ -10,7 +10,10 @@ import { corpusOf, sampleModels, sampleOptions, scratch, smallCorpus } from "../
 async function largeCorpus(): Promise<string> {
   const documents: Record<string, string> = {};
   for (let d = 0; d < 60; d++) {
-    documents[`d${d}.md`] = Array.from({ length: 100 }, (_, s) => `## Part ${d}.${s}\n\n${`Words of document ${d} and part ${s}. `.repeat(14)}\n`).join("\n");
+    documents[`d${d}.md`] = Array.from(
+      { length: 100 },
+      (_, s) => `## Part ${d}.${s}\n\n${`Words of document ${d} and part ${s}. `.repeat(14)}\n`,
+    ).join("\n");
   }
   return corpusOf(documents);
 }
@@ -20,7 +23,10 @@ test("a full disk is an error that says so, nothing half-written counts, and wit
   if (!disk) return;
   const session = await rag.openSession({ ...sampleOptions(disk.dir), sparse: ["bm25"] });
   const files = join(await largeCorpus(), "*.md");
-  const error = await rag.chunk(session, { files }).then(() => assert.fail("it fitted"), (e: rag.RagError) => e);
+  const error = await rag.chunk(session, { files }).then(
+    () => assert.fail("it fitted"),
+    (e: rag.RagError) => e,
+  );
   assert.equal(error.code, "store_write_failed");
   assert.match(error.message, /disk is full.*run the cell again/s);
   await assert.rejects(rag.latest(session, "chunk"), { code: "no_run_yet" });
@@ -34,10 +40,18 @@ test("the disk fills while a model runs: what was finished is kept", async (t) =
   const disk = await tmpfs(t, "size=64m");
   if (!disk) return;
   const session = await rag.openSession({ ...sampleOptions(disk.dir), tokenBudget: 256 });
-  const documents = Object.fromEntries(Array.from({ length: 30 }, (_, d) => [`d${d}.md`, `# Document ${d}\n\n${`Sentence ${d} about tides. `.repeat(20)}\n`]));
+  const documents = Object.fromEntries(
+    Array.from({ length: 30 }, (_, d) => [
+      `d${d}.md`,
+      `# Document ${d}\n\n${`Sentence ${d} about tides. `.repeat(20)}\n`,
+    ]),
+  );
   const chunks = await rag.chunk(session, { files: join(await corpusOf(documents), "*.md") });
   disk.remount("size=96k");
-  const error = await rag.runSparse(session, chunks).then(() => assert.fail("it fitted"), (e: rag.RagError) => e);
+  const error = await rag.runSparse(session, chunks).then(
+    () => assert.fail("it fitted"),
+    (e: rag.RagError) => e,
+  );
   assert.equal(error.code, "store_write_failed");
   disk.remount("size=64m");
   const sparse = await rag.runSparse(session, chunks);
@@ -61,7 +75,10 @@ test("a read-only model cache serves, and nothing is written there", async (t) =
 test("a session on a read-only disk is refused with the way out", async (t) => {
   const disk = await tmpfs(t, "size=1m,ro");
   if (!disk) return;
-  const error = await rag.openSession(sampleOptions(disk.dir)).then(() => assert.fail("it opened"), (e: rag.RagError) => e);
+  const error = await rag.openSession(sampleOptions(disk.dir)).then(
+    () => assert.fail("it opened"),
+    (e: rag.RagError) => e,
+  );
   assert.equal(error.code, "store_write_failed");
   assert.match(error.message, /read-only/);
 });

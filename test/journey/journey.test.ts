@@ -32,14 +32,20 @@ test("the journey, from documents to a verified collection", async (t) => {
     assert.ok(first.sparse.kind === "sparse" && first.sparse.vectors.length === 2);
     assert.deepEqual(first.fused.sources, ["dense:sample-dense", "sparse:sample-splade"]);
     assert.ok(first.ranked.kind === "rerank" && first.ranked.results.length === 2);
-    assert.deepEqual(first.collection.checks.filter((check) => !check.passed), []);
+    assert.deepEqual(
+      first.collection.checks.filter((check) => !check.passed),
+      [],
+    );
   });
 
   await t.test("every vector has length 1, every batch was timed, memory was read", async () => {
     const { data, rows, dim } = await rag.readVectors(first.dense);
     for (let r = 0; r < rows; r++) assert.ok(Math.abs(Math.hypot(...data.subarray(r * dim, (r + 1) * dim)) - 1) < 1e-5);
     const { batches, memory } = first.dense.telemetry;
-    assert.equal(batches.reduce((n, batch) => n + batch.rows, 0), rows);
+    assert.equal(
+      batches.reduce((n, batch) => n + batch.rows, 0),
+      rows,
+    );
     assert.ok(batches.every((batch) => batch.seconds > 0 && batch.paddedTokens >= batch.tokens));
     assert.ok((memory[0]?.peakBytes as number) > 10e6);
   });
@@ -90,7 +96,9 @@ test("one document more: only other ids, and the old runs stay", async () => {
   const dir = await scratch("more");
   const session = await rag.openSession(sampleOptions(dir));
   const one = await rag.chunk(session, { files: join(await corpusOf(smallCorpus), "**/*.{md,txt}") });
-  const two = await rag.chunk(session, { files: join(await corpusOf({ ...smallCorpus, "tea.md": "# Tea\n\nWater just off the boil.\n" }), "**/*.{md,txt}") });
+  const two = await rag.chunk(session, {
+    files: join(await corpusOf({ ...smallCorpus, "tea.md": "# Tea\n\nWater just off the boil.\n" }), "**/*.{md,txt}"),
+  });
   assert.notEqual(one.id, two.id);
   const idsTwo = (await rag.readChunks(two)).map((chunk) => chunk.id);
   const lost = (await rag.readChunks(one)).filter((chunk) => !idsTwo.includes(chunk.id));
@@ -114,7 +122,11 @@ test("runs of different corpora are refused together, with both ids", async () =
 });
 
 test("a stage that is off says who switched it off, and dense alone goes all the way", async () => {
-  const session = await rag.openSession({ ...sampleOptions(await scratch("off")), enableSparse: false, enableRerank: false });
+  const session = await rag.openSession({
+    ...sampleOptions(await scratch("off")),
+    enableSparse: false,
+    enableRerank: false,
+  });
   const corpus = await corpusOf(smallCorpus);
   const { sparse, ranked, fused, collection } = await journey(session, corpus);
   assert.deepEqual({ ...sparse }, { kind: "skipped", stage: "sparse", reason: "feature_disabled", source: "call" });
@@ -130,9 +142,17 @@ test("dense-only artefacts are the same bytes with and without the other stages"
   const corpus = await corpusOf(smallCorpus);
   const hashes = [];
   for (const on of [true, false]) {
-    const session = await rag.openSession({ ...sampleOptions(await scratch("parity")), enableSparse: on, enableRerank: on });
+    const session = await rag.openSession({
+      ...sampleOptions(await scratch("parity")),
+      enableSparse: on,
+      enableRerank: on,
+    });
     const { collection } = await journey(session, corpus);
-    hashes.push(Object.fromEntries(collection.files.filter((file) => file.role === "dense").map((file) => [file.path, file.sha256])));
+    hashes.push(
+      Object.fromEntries(
+        collection.files.filter((file) => file.role === "dense").map((file) => [file.path, file.sha256]),
+      ),
+    );
     session.close();
   }
   assert.ok(Object.keys(hashes[0] ?? {}).length > 0);
@@ -142,16 +162,27 @@ test("dense-only artefacts are the same bytes with and without the other stages"
 test("several dense models are kept apart, and fused beside", async () => {
   const session = await rag.openSession({
     ...sampleOptions(await scratch("ensemble")),
-    addModels: [{ ...(rag.listModels().find((card) => card.key === "sample-dense") as rag.ModelCard), key: "sample-dense-prefixed", documentPrefix: "passage: " }],
+    addModels: [
+      {
+        ...(rag.listModels().find((card) => card.key === "sample-dense") as rag.ModelCard),
+        key: "sample-dense-prefixed",
+        documentPrefix: "passage: ",
+      },
+    ],
     dense: ["sample-dense", "sample-dense-prefixed"],
     denseWeights: { "sample-dense": 3 },
   });
   const chunks = await rag.chunk(session, { files: join(await corpusOf(smallCorpus), "**/*.md") });
   const mean = await rag.runDense(session, chunks);
-  assert.deepEqual(mean.vectors.map((v) => v.name), ["sample-dense", "sample-dense-prefixed", "fused"]);
+  assert.deepEqual(
+    mean.vectors.map((v) => v.name),
+    ["sample-dense", "sample-dense-prefixed", "fused"],
+  );
   assert.ok(mean.notes.some((note) => note.code === "mean_of_spaces"));
   const concat = await rag.runDense(session, chunks, { fusion: "concat" });
-  const [a, b, fused] = await Promise.all(["sample-dense", "sample-dense-prefixed", "fused"].map((name) => rag.readVectors(concat, name)));
+  const [a, b, fused] = await Promise.all(
+    ["sample-dense", "sample-dense-prefixed", "fused"].map((name) => rag.readVectors(concat, name)),
+  );
   const cosine = (m: rag.Matrix, i: number, j: number) => {
     let sum = 0;
     for (let c = 0; c < m.dim; c++) sum += (m.data[i * m.dim + c] as number) * (m.data[j * m.dim + c] as number);
@@ -180,7 +211,9 @@ test("a model named in another way is the same model; none, or one twice, is ref
   }
   await assert.rejects(rag.runDense(session, chunks, { weights: { "sample-dens": 1 } }), { code: "bad_option" });
   await assert.rejects(rag.runSparse(session, chunks, { models: [] }), { code: "bad_option" });
-  await assert.rejects(rag.chunk(session, { files: join(await corpusOf(smallCorpus), "*.md"), maxTokens: 9999 }), { code: "bad_option" });
+  await assert.rejects(rag.chunk(session, { files: join(await corpusOf(smallCorpus), "*.md"), maxTokens: 9999 }), {
+    code: "bad_option",
+  });
   session.close();
 });
 
@@ -189,7 +222,10 @@ test("an export whose files were changed since is written anew, and a finished r
   const session = await rag.openSession(sampleOptions(dir));
   const corpus = await corpusOf(smallCorpus);
   const { dense, collection } = await journey(session, corpus);
-  assert.deepEqual((await readdir(dense.dir)).filter((name) => name.endsWith(".journal")), []);
+  assert.deepEqual(
+    (await readdir(dense.dir)).filter((name) => name.endsWith(".journal")),
+    [],
+  );
   const vocabulary = collection.files.find((file) => file.role === "vocabulary");
   const words = (await readFile(join(collection.folder, vocabulary?.path as string), "utf8")).trimEnd().split("\n");
   assert.ok(words.includes("bread") && words.length > 30, "one term a line");

@@ -20,7 +20,10 @@ async function journalOf(dir: string): Promise<{ path: string; bytes: number } |
   for (const run of await readdir(stage).catch(() => [])) {
     if (!run.endsWith(".partial")) continue;
     const path = join(stage, run, "sample-dense.journal");
-    const bytes = await stat(path).then((s) => s.size, () => 0);
+    const bytes = await stat(path).then(
+      (s) => s.size,
+      () => 0,
+    );
     if (bytes > 0) return { path, bytes };
   }
   return null;
@@ -31,7 +34,11 @@ const vectorsOf = (run: rag.DenseRun) => readFile(join(run.dir, run.vectors[0]?.
 before(async () => {
   const documents: Record<string, string> = {};
   for (let d = 0; d < 40; d++) {
-    const sections = Array.from({ length: 12 }, (_, s) => `## Part ${s}\n\n${`Sentence ${d} of part ${s} about tides, bread and ranks. `.repeat(1 + ((d * 7 + s) % 9))}\n`);
+    const sections = Array.from(
+      { length: 12 },
+      (_, s) =>
+        `## Part ${s}\n\n${`Sentence ${d} of part ${s} about tides, bread and ranks. `.repeat(1 + ((d * 7 + s) % 9))}\n`,
+    );
     documents[`d${d}.md`] = `# Document ${d}\n\n${sections.join("\n")}`;
   }
   files = join(await corpusOf(documents), "*.md");
@@ -50,7 +57,10 @@ test("the inference process is killed: the error names stage, model and batch; t
   running.catch(() => {});
   await until(async () => ((await journalOf(dir))?.bytes ?? 0) > 5000 || null, "some batches");
   for (const pid of inferenceProcesses()) process.kill(pid, "SIGKILL");
-  const error = await running.then(() => assert.fail("it finished too soon"), (e: rag.RagError) => e);
+  const error = await running.then(
+    () => assert.fail("it finished too soon"),
+    (e: rag.RagError) => e,
+  );
   assert.equal(error.code, "inference_process_died");
   assert.match(error.message, /dense stage, model "sample-dense", at batch \d+ of \d+/);
   const run = await rag.runDense(session, chunks);
@@ -68,7 +78,10 @@ test("Stop: the cell rejects within 300 ms, the process is gone, and the cell ru
   await until(async () => ((await journalOf(dir))?.bytes ?? 0) > 5000 || null, "some batches");
   const pressed = performance.now();
   process.kill(process.pid, "SIGINT");
-  const error = await running.then(() => assert.fail("it finished too soon"), (e: rag.RagError) => e);
+  const error = await running.then(
+    () => assert.fail("it finished too soon"),
+    (e: rag.RagError) => e,
+  );
   const took = performance.now() - pressed;
   assert.equal(error.code, "stopped");
   assert.match(error.message, /batch \d+ of \d+.*run the cell again/);
@@ -99,7 +112,9 @@ test("kill -9 of the notebook's process at several points: the next one goes on,
     assert.ok(run.resumedBatches > 0, `after ${killedAt.bytes} bytes`);
     assert.equal(run.telemetry.batches.length, new Set(run.telemetry.batches.map((batch) => batch.index)).size);
     assert.ok((await vectorsOf(run)).equals(undisturbed));
-    t.diagnostic(`killed with ${killedAt.bytes} bytes journaled: ${run.resumedBatches} of ${run.telemetry.batches.length} batches kept`);
+    t.diagnostic(
+      `killed with ${killedAt.bytes} bytes journaled: ${run.resumedBatches} of ${run.telemetry.batches.length} batches kept`,
+    );
     session.close();
   }
 });

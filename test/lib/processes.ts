@@ -9,7 +9,11 @@ export function inferenceProcesses(parent = process.pid): number[] {
       try {
         const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
         const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-        return Number(fields[1]) === parent && fields[0] !== "Z" && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("worker");
+        return (
+          Number(fields[1]) === parent &&
+          fields[0] !== "Z" &&
+          readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("worker")
+        );
       } catch {
         return false; // It ended while we looked.
       }
@@ -17,7 +21,11 @@ export function inferenceProcesses(parent = process.pid): number[] {
 }
 
 /** Polls until `probe` gives a value that is neither null nor undefined. */
-export async function until<T>(probe: () => T | null | undefined | Promise<T | null | undefined>, what: string, ms = 30_000): Promise<T> {
+export async function until<T>(
+  probe: () => T | null | undefined | Promise<T | null | undefined>,
+  what: string,
+  ms = 30_000,
+): Promise<T> {
   const end = performance.now() + ms;
   for (;;) {
     const value = await probe();

@@ -45,8 +45,11 @@ export async function modelsCopy(): Promise<string> {
 
 /** Small documents on unlike subjects. */
 export const smallCorpus = {
-  "bread.md": "# Bread\n\nFlour, water, salt and time.\n\n## Proving\n\nDough that is kept cold rises slowly and tastes better.\n\n## Crust\n\nSteam in the first minutes makes a crust that is thin and crisp.\n",
-  "search/bm25.md": "# BM25\n\nA rare word weighs more than a common one.\n\n```python\n# not a heading\nidf = log(1 + (N - df + 0.5) / (df + 0.5))\n```\n\n## Length\n\nLong texts are held against themselves, a little.\n",
-  "search/fusion.md": "# Fusion\n\nRanks of two engines are added as reciprocals.\n\n| engine | rank |\n|---|---|\n| dense | 1 |\n| sparse | 7 |\n\n- first item\n- second item\n",
+  "bread.md":
+    "# Bread\n\nFlour, water, salt and time.\n\n## Proving\n\nDough that is kept cold rises slowly and tastes better.\n\n## Crust\n\nSteam in the first minutes makes a crust that is thin and crisp.\n",
+  "search/bm25.md":
+    "# BM25\n\nA rare word weighs more than a common one.\n\n```python\n# not a heading\nidf = log(1 + (N - df + 0.5) / (df + 0.5))\n```\n\n## Length\n\nLong texts are held against themselves, a little.\n",
+  "search/fusion.md":
+    "# Fusion\n\nRanks of two engines are added as reciprocals.\n\n| engine | rank |\n|---|---|\n| dense | 1 |\n| sparse | 7 |\n\n- first item\n- second item\n",
   "notes.txt": "The tide turns four times a day at this harbour.\n\nBring the boat in an hour before low water.\n",
 };

@@ -15,8 +15,8 @@ test("the kernelspec names files that exist, by absolute paths, and is replaced 
   assert.deepEqual(readdirSync(join(folder, "kernels", "rag-cells-typescript")), ["kernel.json"]);
   const spec = JSON.parse(readFileSync(path, "utf8")) as KernelSpec;
   assert.equal(spec.language, "typescript");
-  const [node, flag, preload, tslab, ...rest] = spec.argv;
-  assert.equal(flag, "-r");
+  const node = spec.argv[0];
+  const [preload, tslab, ...rest] = spec.argv.slice(spec.argv.indexOf("-r") + 1);
   assert.deepEqual(rest, ["kernel", "--config-path", "{connection_file}"]);
   for (const file of [node, preload, tslab]) assert.ok(file && isAbsolute(file) && existsSync(file), file);
 });

@@ -14,8 +14,9 @@ const markdown = (source: string, more: object = {}) => ({ cell_type: "markdown"
 const stream = (text: string, name = "stdout") => ({ output_type: "stream", name, text });
 const display = (data: object) => ({ output_type: "display_data", data, metadata: {} });
 
-/** Everything a browser would fetch or run by itself. */
-function loads(html: string): string[] {
+/** Everything a browser would fetch or run by itself. A quoted name loads nothing, whatever words are in it. */
+function loads(page: string): string[] {
+  const html = page.replace(/ aria-label="[^"]*"/g, "");
   return [
     ...html.matchAll(/<(?:script|link|iframe|object|embed|base|form)\b[^>]*>/gi),
     ...html.matchAll(/<[^>]*\s(?:src|srcset|poster|background|xlink:href)\s*=\s*(?!["']?data:)[^>]*>/gi),

@@ -12,7 +12,10 @@ const stages = names.filter((name) => name !== "journey.ipynb").sort();
 
 before(async () => {
   place = await scratch("notebooks");
-  await cp(join(root, "notebooks"), join(place, "notebooks"), { recursive: true, filter: (source) => !source.includes(".ipynb_checkpoints") });
+  await cp(join(root, "notebooks"), join(place, "notebooks"), {
+    recursive: true,
+    filter: (source) => !source.includes(".ipynb_checkpoints"),
+  });
   await symlink(join(root, "node_modules"), join(place, "node_modules"));
   await mkdir(join(place, "executed"));
 });
@@ -27,7 +30,16 @@ function sent(cell: { readonly outputs: readonly unknown[] }): string {
 }
 
 test("notebooks are committed without outputs, with at most 8 code cells", async () => {
-  assert.deepEqual(names, ["10-prime.ipynb", "20-chunk.ipynb", "30-dense.ipynb", "40-sparse.ipynb", "50-fuse.ipynb", "60-rerank.ipynb", "70-export.ipynb", "journey.ipynb"]);
+  assert.deepEqual(names, [
+    "10-prime.ipynb",
+    "20-chunk.ipynb",
+    "30-dense.ipynb",
+    "40-sparse.ipynb",
+    "50-fuse.ipynb",
+    "60-rerank.ipynb",
+    "70-export.ipynb",
+    "journey.ipynb",
+  ]);
   for (const name of names) {
     const { cells } = JSON.parse(await readFile(join(root, "notebooks", name), "utf8"));
     const code = cells.filter((cell: { cell_type: string }) => cell.cell_type === "code");
@@ -53,7 +65,10 @@ for (const name of stages) {
   test(`${name} runs in the real kernel`, async () => {
     const { cells, failure } = await run(name);
     assert.equal(failure, null);
-    assert.ok(cells.every((cell) => cell.outputs.length > 0), "every cell shows something");
+    assert.ok(
+      cells.every((cell) => cell.outputs.length > 0),
+      "every cell shows something",
+    );
     assert.match(cells.map(sent).join(), /data:image\/svg\+xml/);
   });
 }

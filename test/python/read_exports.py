@@ -1,24 +1,17 @@
 """Reads an exported collection with the tools it is made for: NumPy, FAISS and Qdrant.
 
-    python read_exports.py --missing     prints the packages that are not installed, as a JSON list
-    python read_exports.py FOLDER        reads the export in FOLDER, prints what it found as JSON
+    python read_exports.py FOLDER     reads the export in FOLDER, prints what it found as JSON
 
 Qdrant runs in its client's local mode: the client checks points as it would for a server.
 """
 
-import importlib.util
 import io
 import json
 import sys
 from pathlib import Path
 
-PACKAGES = ("numpy", "faiss", "qdrant_client")
 NEIGHBOURS = 5
 QUERIES = 10
-
-
-def missing() -> list[str]:
-    return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
 
 
 def one(files: dict, role: str) -> Path:
@@ -133,9 +126,6 @@ def read_points(files: dict, collection: str) -> dict:
 
 
 def main() -> None:
-    if sys.argv[1:] == ["--missing"]:
-        print(json.dumps(missing()))
-        return
     manifest, files = listed(Path(sys.argv[1]))
     result = {"arrays": read_arrays(files), "index": read_index(files), "points": read_points(files, manifest["collection"])}
     print(json.dumps(result))

@@ -17,7 +17,10 @@ const small = tableOnnx({ opset: 17, table, dim: DIM });
 
 const folder = scratch();
 const slowFile = join(folder, "slow.onnx");
-writeFileSync(slowFile, bertOnnx({ layers: 2, hidden: 256, heads: 4, intermediate: 1024, vocabulary: 100, positions: 512 }));
+writeFileSync(
+  slowFile,
+  bertOnnx({ layers: 2, hidden: 256, heads: 4, intermediate: 1024, vocabulary: 100, positions: 512 }),
+);
 
 /** Takes seconds on any machine of today. */
 function slowBatch(): TokenBatch {
@@ -31,7 +34,10 @@ test("batches under way at once come back each to its caller, with measurements"
   const answers = await Promise.all([3, 4, 5].map((id) => encoder.encode(batchOf([[id], [id]]))));
   answers.forEach(({ output, report }, i) => {
     assert.ok(output.kind === "dense" && output.dim === DIM);
-    assert.deepEqual([...output.data], [...table.subarray((i + 3) * DIM, (i + 4) * DIM), ...table.subarray((i + 3) * DIM, (i + 4) * DIM)]);
+    assert.deepEqual(
+      [...output.data],
+      [...table.subarray((i + 3) * DIM, (i + 4) * DIM), ...table.subarray((i + 3) * DIM, (i + 4) * DIM)],
+    );
     assert.ok(report.runSeconds > 0 && report.runSeconds < 10);
     assert.ok(report.peakRssBytes >= report.rssBytes * 0.9 && report.rssBytes > 2 ** 20);
   });
@@ -99,7 +105,13 @@ test("Stop before and during loading", async () => {
 test("an interrupt of the process group does not end a batch", async () => {
   const encoder = await openEncoder(optionsFor(slowFile));
   const batch = slowBatch();
-  const running = encoder.encode({ ...batch, rows: 4, ids: batch.ids.subarray(0, 2048), mask: batch.mask.subarray(0, 2048), types: batch.types.subarray(0, 2048) });
+  const running = encoder.encode({
+    ...batch,
+    rows: 4,
+    ids: batch.ids.subarray(0, 2048),
+    mask: batch.mask.subarray(0, 2048),
+    types: batch.types.subarray(0, 2048),
+  });
   process.kill(encoder.pid, "SIGINT");
   assert.equal((await running).output.kind, "dense");
   await encoder.close();
@@ -107,14 +119,23 @@ test("an interrupt of the process group does not end a batch", async () => {
 
 test("a batch that onnxruntime refuses is an error in its words, and the process lives on", async (t) => {
   const encoder = await openBytes(t, small);
-  await assert.rejects(encoder.encode(batchOf([[1, 99]])), { code: "inference_failed", message: /1 rows of 2 tokens.*out of data bounds/ });
+  await assert.rejects(encoder.encode(batchOf([[1, 99]])), {
+    code: "inference_failed",
+    message: /1 rows of 2 tokens.*out of data bounds/,
+  });
   assert.equal((await encoder.encode(batchOf([[1]]))).output.kind, "dense");
 });
 
 test("a batch whose arrays don't fit is refused before it is sent", async (t) => {
   const encoder = await openBytes(t, small);
-  const good = batchOf([[1, 2], [3, 4]]);
-  await assert.rejects(encoder.encode({ ...good, mask: new Uint8Array(3) }), { code: "bad_batch", message: /3 mask for 2 rows of 2/ });
+  const good = batchOf([
+    [1, 2],
+    [3, 4],
+  ]);
+  await assert.rejects(encoder.encode({ ...good, mask: new Uint8Array(3) }), {
+    code: "bad_batch",
+    message: /3 mask for 2 rows of 2/,
+  });
   await assert.rejects(encoder.encode({ ...good, rows: 0 }), { code: "bad_batch" });
   await assert.rejects(encoder.encode({ ...good, length: Number.NaN }), { code: "bad_batch" });
 });
@@ -122,7 +143,14 @@ test("a batch whose arrays don't fit is refused before it is sent", async (t) =>
 test("position ids, segment ids and int32 inputs are fed where the graph has them", async (t) => {
   const graph = writeGraph(17);
   const sum = ["input_ids", "token_type_ids", "position_ids"].reduce(
-    (x, name) => graph.op("Add", [x, graph.op("Mul", [graph.op("Cast", [name], { to: 1 }), graph.scalar(name === "input_ids" ? 1 : name === "position_ids" ? 10 : 100)])]),
+    (x, name) =>
+      graph.op("Add", [
+        x,
+        graph.op("Mul", [
+          graph.op("Cast", [name], { to: 1 }),
+          graph.scalar(name === "input_ids" ? 1 : name === "position_ids" ? 10 : 100),
+        ]),
+      ]),
     graph.scalar(0),
   );
   const axes = graph.weight("axes", [1], BigInt64Array.of(2n));
@@ -133,16 +161,42 @@ test("position ids, segment ids and int32 inputs are fed where the graph has the
     [["last_hidden_state", 1, ["batch", "length", 1]]],
   );
   const encoder = await openBytes(t, bytes, { pooling: "last_token" });
-  const batch = { ...batchOf([[1, 2, 3], [4, 5, 6]], [[1, 1, 1], [1, 1, 0]]), types: Uint8Array.of(0, 1, 1, 0, 0, 0) };
+  const batch = {
+    ...batchOf(
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+      [
+        [1, 1, 1],
+        [1, 1, 0],
+      ],
+    ),
+    types: Uint8Array.of(0, 1, 1, 0, 0, 0),
+  };
   const { output } = await encoder.encode(batch);
   assert.ok(output.kind === "dense");
   assert.deepEqual([...output.data], [3 + 20 + 100, 5 + 10]);
 });
 
 test("pooling none gives the raw logits", async (t) => {
-  const bytes = bertOnnx({ layers: 1, hidden: 16, heads: 2, intermediate: 32, vocabulary: 20, positions: 32, head: "pair" });
+  const bytes = bertOnnx({
+    layers: 1,
+    hidden: 16,
+    heads: 2,
+    intermediate: 32,
+    vocabulary: 20,
+    positions: 32,
+    head: "pair",
+  });
   const encoder = await openBytes(t, bytes, { pooling: "none" });
-  const { output } = await encoder.encode(batchOf([[1, 2], [3, 4], [5, 6]]));
+  const { output } = await encoder.encode(
+    batchOf([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]),
+  );
   assert.ok(output.kind === "dense" && output.dim === 1 && output.data.length === 3);
   assert.equal(new Set(output.data).size, 3);
 });

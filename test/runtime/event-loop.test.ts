@@ -16,7 +16,9 @@ test("the event loop stays free while a 6 x 384 model computes", async (t) => {
   writeFileSync(file, bertOnnx({ ...MINILM, vocabulary: 1000 }));
   const encoder = await openEncoder(optionsFor(file, { threads: 2 }));
   t.after(() => encoder.close());
-  const batch = batchOf(Array.from({ length: 8 }, (_, row) => Array.from({ length: 128 }, (_, i) => (row * 31 + i) % 1000)));
+  const batch = batchOf(
+    Array.from({ length: 8 }, (_, row) => Array.from({ length: 128 }, (_, i) => (row * 31 + i) % 1000)),
+  );
   await encoder.encode(batch);
   const watch = watchLateness();
   let busy = 0;
@@ -25,7 +27,9 @@ test("the event loop stays free while a 6 x 384 model computes", async (t) => {
   const seconds = (performance.now() - start) / 1000;
   const late = watch.stop();
   const p99 = quantile(late, 0.99);
-  t.diagnostic(`${late.length} timers of 10 ms: late by ${quantile(late, 0.5).toFixed(1)} ms (median), ${p99.toFixed(1)} ms (p99), ${Math.max(...late).toFixed(1)} ms (most)`);
+  t.diagnostic(
+    `${late.length} timers of 10 ms: late by ${quantile(late, 0.5).toFixed(1)} ms (median), ${p99.toFixed(1)} ms (p99), ${Math.max(...late).toFixed(1)} ms (most)`,
+  );
   t.diagnostic(`${((busy / seconds) * 100).toFixed(1)} % of the time inside session.run`);
   assert.ok(late.length > 20);
   assert.ok(busy / seconds > 0.7, "the model was not what ran");

@@ -16,7 +16,11 @@ interface Golden<Item> {
   readonly tolerance: number;
   readonly max_tokens: number;
   readonly versions: Readonly<Record<string, string>>;
-  readonly items: readonly (Item & { readonly name: string; readonly ids: readonly number[]; readonly tokens_before_truncation: number })[];
+  readonly items: readonly (Item & {
+    readonly name: string;
+    readonly ids: readonly number[];
+    readonly tokens_before_truncation: number;
+  })[];
 }
 
 interface Opened<Item> extends Golden<Item> {
@@ -24,16 +28,35 @@ interface Opened<Item> extends Golden<Item> {
   readonly encoder: Encoder;
 }
 
-async function open<Item>(t: { after(fn: () => unknown): void; diagnostic(text: string): void }, file: string, how: Pick<EncoderOptions, "pooling" | "normalize">): Promise<Opened<Item>> {
+async function open<Item>(
+  t: { after(fn: () => unknown): void; diagnostic(text: string): void },
+  file: string,
+  how: Pick<EncoderOptions, "pooling" | "normalize">,
+): Promise<Opened<Item>> {
   const golden = JSON.parse(readFileSync(join(root, "test/golden", file), "utf8")) as Golden<Item>;
   const folder = join(sampleModels, golden.model);
   const onnxFile = join(folder, "onnx/model.onnx");
-  assert.equal(sha256(readFileSync(onnxFile)), golden.onnx_sha256, `${file} was made from other weights; run test/models/make_golden.py`);
+  assert.equal(
+    sha256(readFileSync(onnxFile)),
+    golden.onnx_sha256,
+    `${file} was made from other weights; run test/models/make_golden.py`,
+  );
   assert.ok(golden.items.length >= 20);
   const tokenizer = await loadTokenizer(join(folder, "tokenizer.json"), join(folder, "tokenizer_config.json"));
-  const encoder = await openEncoder({ model: golden.model, onnxFile, externalData: [], threads: 2, device: "cpu", ...how });
+  const encoder = await openEncoder({
+    model: golden.model,
+    onnxFile,
+    externalData: [],
+    threads: 2,
+    device: "cpu",
+    ...how,
+  });
   t.after(() => encoder.close());
-  t.diagnostic(Object.entries(golden.versions).map(([name, version]) => `${name} ${version}`).join(", "));
+  t.diagnostic(
+    Object.entries(golden.versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(", "),
+  );
   return { ...golden, tokenizer, encoder };
 }
 
@@ -50,10 +73,19 @@ async function everyWay<Output>(
 ): Promise<Output[][]> {
   const ways: Output[][] = [];
   const lengths = texts.map(({ ids }) => ids.length);
-  for (const plan of [planBatches(lengths, 1), planBatches(lengths, 1024), { batches: [{ rows: texts.map((_, i) => i) }] }]) {
+  for (const plan of [
+    planBatches(lengths, 1),
+    planBatches(lengths, 1024),
+    { batches: [{ rows: texts.map((_, i) => i) }] },
+  ]) {
     const outputs: Output[] = [];
     for (const { rows } of plan.batches) {
-      const { output } = await encoder.encode(padBatch(rows.map((i) => texts[i] as TokenizedText), tokenizer.padId));
+      const { output } = await encoder.encode(
+        padBatch(
+          rows.map((i) => texts[i] as TokenizedText),
+          tokenizer.padId,
+        ),
+      );
       rows.forEach((i, at) => {
         outputs[i] = row(output, at);
       });
@@ -69,7 +101,10 @@ function worstOf(ours: ArrayLike<number>, theirs: readonly number[]): number {
 }
 
 test("dense vectors are those of sentence-transformers", async (t) => {
-  const golden = await open<{ text: string; vector: readonly number[] }>(t, "dense.json", { pooling: "mean", normalize: true });
+  const golden = await open<{ text: string; vector: readonly number[] }>(t, "dense.json", {
+    pooling: "mean",
+    normalize: true,
+  });
   const texts = golden.items.map((item) => {
     const text = golden.tokenizer.encode(item.text, golden.max_tokens);
     sameIds(text, item);
@@ -80,13 +115,18 @@ test("dense vectors are those of sentence-transformers", async (t) => {
     assert.ok(output.kind === "dense");
     return output.data.slice(i * output.dim, (i + 1) * output.dim);
   });
-  const worst = Math.max(...ways.flatMap((rows) => golden.items.map((item, i) => worstOf(rows[i] as Float32Array, item.vector))));
+  const worst = Math.max(
+    ...ways.flatMap((rows) => golden.items.map((item, i) => worstOf(rows[i] as Float32Array, item.vector))),
+  );
   t.diagnostic(`largest difference ${worst.toExponential(1)}`);
   assert.ok(worst <= golden.tolerance && golden.tolerance <= 1e-5, `${worst}`);
 });
 
 test("sparse vectors are those of transformers and SPLADE's formula", async (t) => {
-  const golden = await open<{ text: string; indices: readonly number[]; values: readonly number[] }>(t, "splade.json", { pooling: "splade", normalize: false });
+  const golden = await open<{ text: string; indices: readonly number[]; values: readonly number[] }>(t, "splade.json", {
+    pooling: "splade",
+    normalize: false,
+  });
   const texts = golden.items.map((item) => {
     const text = golden.tokenizer.encode(item.text, golden.max_tokens);
     sameIds(text, item);
@@ -95,7 +135,8 @@ test("sparse vectors are those of transformers and SPLADE's formula", async (t) 
   const ways = await everyWay(golden, texts, (output, i) => {
     assert.ok(output.kind === "sparse");
     const weights = new Float32Array(output.dim);
-    for (let at = output.indptr[i] as number; at < (output.indptr[i + 1] as number); at++) weights[output.indices[at] as number] = output.values[at] as number;
+    for (let at = output.indptr[i] as number; at < (output.indptr[i + 1] as number); at++)
+      weights[output.indices[at] as number] = output.values[at] as number;
     return weights;
   });
   let worst = 0;
@@ -113,7 +154,11 @@ test("sparse vectors are those of transformers and SPLADE's formula", async (t) 
 });
 
 test("logits are those of transformers", async (t) => {
-  const golden = await open<{ query: string; passage: string; type_ids: readonly number[]; logit: number }>(t, "rerank.json", { pooling: "none", normalize: false });
+  const golden = await open<{ query: string; passage: string; type_ids: readonly number[]; logit: number }>(
+    t,
+    "rerank.json",
+    { pooling: "none", normalize: false },
+  );
   const texts = golden.items.map((item) => {
     const text = golden.tokenizer.encodePair(item.query, item.passage, golden.max_tokens);
     sameIds(text, item);
@@ -124,7 +169,14 @@ test("logits are those of transformers", async (t) => {
     assert.ok(output.kind === "dense" && output.dim === 1);
     return output.data[i] as number;
   });
-  const worst = Math.max(...ways.map((logits) => worstOf(logits, golden.items.map(({ logit }) => logit))));
+  const worst = Math.max(
+    ...ways.map((logits) =>
+      worstOf(
+        logits,
+        golden.items.map(({ logit }) => logit),
+      ),
+    ),
+  );
   t.diagnostic(`largest difference ${worst.toExponential(1)}`);
   assert.ok(worst <= golden.tolerance && golden.tolerance <= 1e-4, `${worst}`);
 });

@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openEncoder } from "../../dist/runtime/encoder.js";
-import { node } from "../../dist/runtime/onnx-nodes.js";
 import { inspectOnnx } from "../../dist/runtime/onnx-file.js";
+import { node } from "../../dist/runtime/onnx-nodes.js";
 import { field, intField } from "../../dist/runtime/protobuf.js";
 import type { EncoderOptions } from "../../dist/runtime/types.js";
 import { bertOnnx } from "./lib/bert.ts";
@@ -29,7 +29,10 @@ test("files that are no model", async () => {
   assert.match(await refusal(new Uint8Array()), /no graph/);
   assert.match(await refusal(Buffer.from("<!doctype html><p>404</p>")), /bytes long|wire type|no graph|no field/);
   assert.match(await refusal(good.subarray(0, good.length - 10)), /past the end/);
-  assert.match(await refusal(Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 90\n")), /./);
+  assert.match(
+    await refusal(Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 90\n")),
+    /./,
+  );
 });
 
 test("every cut of a model is refused or read, never a crash of the reader", () => {
@@ -60,7 +63,10 @@ test("flipped bytes are refused or read, never a crash or a hang of the reader",
 
 test("graphs that a text encoder can't use are named", async () => {
   const extra = ["past_key", 1, ["batch", 2]] as const;
-  assert.match(await refusal(tableOnnx({ opset: 17, table, dim: DIM, extraInputs: [extra] })), /"past_key\\" \(float32\)|past_key/);
+  assert.match(
+    await refusal(tableOnnx({ opset: 17, table, dim: DIM, extraInputs: [extra] })),
+    /"past_key\\" \(float32\)|past_key/,
+  );
   assert.match(await refusal(tableOnnx({ opset: 9, table, dim: DIM })), /operator set is 9 and pooling needs 11/);
   const pair = bertOnnx({ layers: 1, hidden: 8, heads: 2, intermediate: 8, vocabulary: 9, positions: 9, head: "pair" });
   assert.match(await refusal(pair), /last_hidden_state or token_embeddings.*logits.*2 dimensions/);
@@ -74,11 +80,35 @@ test("onnxruntime's own words come through", async () => {
 /** Moves the table outside the file, under a name. */
 function external(location: string): Buffer {
   const entry = (key: string, value: string) => field(13, [field(1, key), field(2, value)]);
-  const tensor = [intField(1, 10), intField(1, DIM), intField(2, 1), field(8, "table"), entry("location", location), intField(14, 1)];
+  const tensor = [
+    intField(1, 10),
+    intField(1, DIM),
+    intField(2, 1),
+    field(8, "table"),
+    entry("location", location),
+    intField(14, 1),
+  ];
   const gather = node("Gather", ["table", "input_ids"], ["last_hidden_state"]);
-  const value = (name: string, type: number, dims: number) =>
-    [field(1, name), field(2, [field(1, [intField(1, type), field(2, Array.from({ length: dims }, (_, i) => field(1, [field(2, `d${i}`)])))])])];
-  const graph = [gather, field(2, "graph"), field(5, tensor), field(11, value("input_ids", 7, 2)), field(11, value("attention_mask", 7, 2)), field(12, value("last_hidden_state", 1, 3))];
+  const value = (name: string, type: number, dims: number) => [
+    field(1, name),
+    field(2, [
+      field(1, [
+        intField(1, type),
+        field(
+          2,
+          Array.from({ length: dims }, (_, i) => field(1, [field(2, `d${i}`)])),
+        ),
+      ]),
+    ]),
+  ];
+  const graph = [
+    gather,
+    field(2, "graph"),
+    field(5, tensor),
+    field(11, value("input_ids", 7, 2)),
+    field(11, value("attention_mask", 7, 2)),
+    field(12, value("last_hidden_state", 1, 3)),
+  ];
   return Buffer.concat([intField(1, 8), field(8, [field(1, ""), intField(2, 17)]), field(7, graph)]);
 }
 
@@ -87,7 +117,10 @@ test("external data is read from the path that the caller gives, whatever the wo
   const data = join(folder, "somewhere-else.bin");
   writeFileSync(data, new Uint8Array(table.buffer));
   writeFileSync(join(folder, "model.onnx"), external("weights/model.onnx_data"));
-  const options = optionsFor(join(folder, "model.onnx"), { externalData: [{ name: "weights/model.onnx_data", path: data }], pooling: "cls" });
+  const options = optionsFor(join(folder, "model.onnx"), {
+    externalData: [{ name: "weights/model.onnx_data", path: data }],
+    pooling: "cls",
+  });
   const encoder = await openEncoder(options);
   const { output } = await encoder.encode(batchOf([[7]]));
   assert.ok(output.kind === "dense");
@@ -99,7 +132,11 @@ test("external data outside the model's folder, or not declared, is refused befo
   const names = ["../secret", "/etc/passwd", "a/../../b", "a\\b", "C:b", "./x", "a//b", "", "*/_ORT_MEM_ADDR_/*"];
   for (const name of names) {
     assert.match(await refusal(external(name)), /only a file below the model's folder/, name);
-    assert.match(await refusal(external(name), { externalData: [{ name, path: "/etc/passwd" }] }), /only a file below/, name);
+    assert.match(
+      await refusal(external(name), { externalData: [{ name, path: "/etc/passwd" }] }),
+      /only a file below/,
+      name,
+    );
   }
   assert.match(await refusal(external("model.onnx_data")), /not among the model's files/);
   const short = join(scratch(), "short");
@@ -107,17 +144,25 @@ test("external data outside the model's folder, or not declared, is refused befo
   await refusal(external("model.onnx_data"), { externalData: [{ name: "model.onnx_data", path: short }] });
   const directory = join(scratch(), "folder");
   mkdirSync(directory);
-  assert.match(await refusal(external("model.onnx_data"), { externalData: [{ name: "model.onnx_data", path: directory }] }), /no file|EISDIR/);
+  assert.match(
+    await refusal(external("model.onnx_data"), { externalData: [{ name: "model.onnx_data", path: directory }] }),
+    /no file|EISDIR/,
+  );
 });
 
 test("external locations are found in subgraphs, attributes and functions", () => {
   const entry = field(13, [field(1, "location"), field(2, "../x")]);
   const nested = (depth: number): Uint8Array =>
-    depth === 0 ? field(1, [field(5, [field(1, "value"), field(5, [entry])])]) : field(1, [field(5, [field(6, [nested(depth - 1)])])]);
+    depth === 0
+      ? field(1, [field(5, [field(1, "value"), field(5, [entry])])])
+      : field(1, [field(5, [field(6, [nested(depth - 1)])])]);
   const withGraph = (part: Uint8Array) => Buffer.concat([good, part]);
-  for (const depth of [0, 1, 5]) assert.deepEqual(inspectOnnx(withGraph(field(7, [nested(depth)]))).externalLocations, ["../x"]);
+  for (const depth of [0, 1, 5])
+    assert.deepEqual(inspectOnnx(withGraph(field(7, [nested(depth)]))).externalLocations, ["../x"]);
   assert.deepEqual(inspectOnnx(withGraph(field(7, [field(15, [field(1, [entry])])]))).externalLocations, ["../x"]);
-  assert.deepEqual(inspectOnnx(withGraph(field(25, [field(7, [field(5, [field(5, [entry])])])]))).externalLocations, ["../x"]);
+  assert.deepEqual(inspectOnnx(withGraph(field(25, [field(7, [field(5, [field(5, [entry])])])]))).externalLocations, [
+    "../x",
+  ]);
   assert.deepEqual(inspectOnnx(withGraph(field(25, [field(11, [field(5, [entry])])]))).externalLocations, ["../x"]);
   assert.deepEqual(inspectOnnx(withGraph(field(20, [field(2, [field(5, [entry])])]))).externalLocations, ["../x"]);
   assert.throws(() => inspectOnnx(withGraph(field(7, [nested(40)]))), /nested more than 32/);

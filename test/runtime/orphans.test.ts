@@ -12,12 +12,18 @@ import { scratch } from "./lib/table-model.ts";
 
 const folder = scratch();
 const model = join(folder, "model.onnx");
-writeFileSync(model, bertOnnx({ layers: 1, hidden: 256, heads: 4, intermediate: 1024, vocabulary: 100, positions: 512 }));
+writeFileSync(
+  model,
+  bertOnnx({ layers: 1, hidden: 256, heads: 4, intermediate: 1024, vocabulary: 100, positions: 512 }),
+);
 const parentFile = fileURLToPath(new URL("./lib/parent.ts", import.meta.url));
 
 /** Starts the parent and waits for its child's pid. */
 async function startParent(mode: string, flags: string[] = [], env: NodeJS.ProcessEnv = {}) {
-  const parent = spawn(process.execPath, [...flags, parentFile, model, mode], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } });
+  const parent = spawn(process.execPath, [...flags, parentFile, model, mode], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
+  });
   const exited = once(parent, "exit");
   const [line] = await once(parent.stdout, "data");
   const child = Number(String(line).trim());
@@ -53,7 +59,9 @@ test("preloads and NODE_OPTIONS of the parent don't reach the child", async () =
     writeFileSync(file, `require("node:fs").writeFileSync(${JSON.stringify(seen)} + "/${name}-" + process.pid, "")`);
     return file;
   };
-  const { parent, exited } = await startParent("idle", ["-r", preload("flag")], { NODE_OPTIONS: `--require=${preload("options")}` });
+  const { parent, exited } = await startParent("idle", ["-r", preload("flag")], {
+    NODE_OPTIONS: `--require=${preload("options")}`,
+  });
   await exited;
   assert.deepEqual(readdirSync(seen).sort(), [`flag-${parent.pid}`, `options-${parent.pid}`]);
 });

@@ -9,10 +9,17 @@ const VOCABULARY = 50;
 const TOLERANCE = 1e-6;
 
 /** What the formulas say, in float64, one token after another. */
-function reference(table: Float32Array, batch: TokenBatch, pooling: EncoderOptions["pooling"], normalize: boolean): Float64Array {
+function reference(
+  table: Float32Array,
+  batch: TokenBatch,
+  pooling: EncoderOptions["pooling"],
+  normalize: boolean,
+): Float64Array {
   const out = new Float64Array(batch.rows * DIM);
   for (let row = 0; row < batch.rows; row++) {
-    const real = Array.from({ length: batch.length }, (_, i) => row * batch.length + i).filter((at) => batch.mask[at] === 1);
+    const real = Array.from({ length: batch.length }, (_, i) => row * batch.length + i).filter(
+      (at) => batch.mask[at] === 1,
+    );
     const state = (at: number, d: number) => table[(batch.ids[at] as number) * DIM + d] as number;
     const vector = Array.from({ length: DIM }, (_, d) => {
       if (pooling === "mean") return real.reduce((sum, at) => sum + state(at, d), 0) / real.length;
@@ -21,7 +28,10 @@ function reference(table: Float32Array, batch: TokenBatch, pooling: EncoderOptio
       return Math.max(...real.map((at) => Math.log1p(Math.max(0, state(at, d)))));
     });
     const length = normalize ? Math.hypot(...vector) : 1;
-    out.set(vector.map((x) => x / length), row * DIM);
+    out.set(
+      vector.map((x) => x / length),
+      row * DIM,
+    );
   }
   return out;
 }
@@ -46,7 +56,10 @@ for (const opset of [11, 12, 13, 17, 18, 21]) {
     let worst = 0;
     for (const pooling of ["mean", "cls", "last_token"] as const) {
       for (const normalize of [false, true]) {
-        const encoder = await openBytes(t, tableOnnx({ opset, table, dim: DIM, pooler: opset === 13 }), { pooling, normalize });
+        const encoder = await openBytes(t, tableOnnx({ opset, table, dim: DIM, pooler: opset === 13 }), {
+          pooling,
+          normalize,
+        });
         for (const anywhere of pooling === "cls" ? [false] : [false, true]) {
           const batch = randomBatch(next, anywhere);
           const { output } = await encoder.encode(batch);
@@ -78,7 +91,10 @@ for (const opset of [11, 12, 13, 17, 18, 21]) {
       const to = output.indptr[row + 1] as number;
       const nonZero = Array.from({ length: DIM }, (_, d) => d).filter((d) => (expected[row * DIM + d] as number) > 0);
       assert.deepEqual([...output.indices.subarray(from, to)], nonZero);
-      for (let i = from; i < to; i++) terms.push(Math.abs((output.values[i] as number) - (expected[row * DIM + (output.indices[i] as number)] as number)));
+      for (let i = from; i < to; i++)
+        terms.push(
+          Math.abs((output.values[i] as number) - (expected[row * DIM + (output.indices[i] as number)] as number)),
+        );
     }
     t.diagnostic(`${terms.length} terms, largest difference ${Math.max(...terms).toExponential(1)}`);
     assert.ok(terms.length > 20 && terms.length < batch.rows * DIM);
@@ -101,7 +117,11 @@ test("rows without a real token give zeros, not NaN", async (t) => {
 test("a token whose logits are NaN reaches the caller from any place; a padded one does not", async (t) => {
   const table = normals(seeded(6), VOCABULARY * DIM, 1).fill(Number.NaN, 3 * DIM, 4 * DIM);
   const splade = await openBytes(t, tableOnnx({ opset: 17, table, dim: DIM, output: "logits" }), { pooling: "splade" });
-  const broken = [[3, 7, 8], [7, 3, 8], [7, 8, 3]];
+  const broken = [
+    [3, 7, 8],
+    [7, 3, 8],
+    [7, 8, 3],
+  ];
   const { output } = await splade.encode(batchOf(broken));
   assert.ok(output.kind === "sparse");
   assert.deepEqual([...output.indptr], [0, DIM, 2 * DIM, 3 * DIM]);

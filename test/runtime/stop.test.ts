@@ -18,7 +18,11 @@ const runtime = join(root, "dist/runtime");
 
 /** Runs a script in a process of its own and gives what it printed. */
 async function script(code: string): Promise<{ out: string; end: unknown }> {
-  const child = spawn(process.execPath, ["--input-type=module", "-e", `import { stopSignal } from ${JSON.stringify(`${runtime}/stop.js`)};\n${code}`]);
+  const child = spawn(process.execPath, [
+    "--input-type=module",
+    "-e",
+    `import { stopSignal } from ${JSON.stringify(`${runtime}/stop.js`)};\n${code}`,
+  ]);
   let out = "";
   child.stdout.on("data", (piece) => (out += piece));
   child.stderr.on("data", (piece) => (out += piece));
@@ -65,7 +69,10 @@ test("a paced loop lets the event loop turn, and Stop is heard between its slice
 
 test("Stop in a real kernel: the batch ends, kernel and state live on, and Stop works again", async (t) => {
   const model = join(scratch(), "model.onnx");
-  writeFileSync(model, bertOnnx({ layers: 2, hidden: 256, heads: 4, intermediate: 1024, vocabulary: 100, positions: 512 }));
+  writeFileSync(
+    model,
+    bertOnnx({ layers: 2, hidden: 256, heads: 4, intermediate: 1024, vocabulary: 100, positions: 512 }),
+  );
   const kernel = await startKernel({ cwd: tmpdir() });
   t.after(() => kernel.shutdown());
   const run = async (code: string) => {

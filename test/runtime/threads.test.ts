@@ -14,6 +14,11 @@ test("threads are at least one and at most the CPUs that may be used", () => {
 test("a process bound to one CPU gets one thread", (t) => {
   if (spawnSync("taskset", ["--version"]).status !== 0) return t.skip("SKIPPED: no taskset here");
   const code = `import(${JSON.stringify(join(root, "dist/runtime/threads.js"))}).then((m) => console.log(m.defaultThreads()))`;
-  const allowed = execFileSync("taskset", ["-cp", String(process.pid)], { encoding: "utf8" }).match(/(\d+)[-,\d]*\s*$/)?.[1] as string;
-  assert.equal(execFileSync("taskset", ["-c", allowed, process.execPath, "-e", code], { encoding: "utf8" }).trim(), "1");
+  const allowed = execFileSync("taskset", ["-cp", String(process.pid)], { encoding: "utf8" }).match(
+    /(\d+)[-,\d]*\s*$/,
+  )?.[1] as string;
+  assert.equal(
+    execFileSync("taskset", ["-c", allowed, process.execPath, "-e", code], { encoding: "utf8" }).trim(),
+    "1",
+  );
 });

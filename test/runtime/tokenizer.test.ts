@@ -11,7 +11,8 @@ import { byteLevel, SUFFIX_TEMPLATE, unigram, wordPiece, writeTokenizer } from "
 
 const PIECES = ["a", "b", "c", "hello", "world", "##s", ".", ",", "-"];
 const [PAD, UNK, CLS, SEP, A, B, C, HELLO, WORLD, S] = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10];
-const open = (json: Record<string, unknown>, config: Record<string, unknown> = {}) => loadTokenizer(...writeTokenizer(json, config));
+const open = (json: Record<string, unknown>, config: Record<string, unknown> = {}) =>
+  loadTokenizer(...writeTokenizer(json, config));
 const bert = await open(wordPiece(PIECES), { pad_token: "[PAD]" });
 
 test("a text keeps its special tokens at every limit, and lost tokens are counted", () => {
@@ -40,7 +41,8 @@ test("the empty text and blanks are two special tokens", () => {
 });
 
 test("a limit without room for text is refused", () => {
-  for (const limit of [2, 0, -5, Number.NaN]) assert.throws(() => bert.encode("a", limit), { code: "token_limit_too_small" });
+  for (const limit of [2, 0, -5, Number.NaN])
+    assert.throws(() => bert.encode("a", limit), { code: "token_limit_too_small" });
   assert.throws(() => bert.encodePair("a", "b", 3), { code: "token_limit_too_small", message: /3 tokens.*take 4/ });
 });
 
@@ -81,7 +83,10 @@ test("special tokens of other families are found", async () => {
   const suffix = await open(byteLevel(SUFFIX_TEMPLATE));
   const end = suffix.encode("", 10).ids[0] as number;
   assert.equal(suffix.tokenOf(end), "<end>");
-  assert.deepEqual([...suffix.encode("aaaa b", 3).ids].map((id) => suffix.tokenOf(id)), ["aaaa", "\u0120", "<end>"]);
+  assert.deepEqual(
+    [...suffix.encode("aaaa b", 3).ids].map((id) => suffix.tokenOf(id)),
+    ["aaaa", "\u0120", "<end>"],
+  );
   assert.equal(suffix.encode("aaaa b", 3).lost, 1);
 
   const bare = await open(wordPiece(PIECES, null));
@@ -89,12 +94,20 @@ test("special tokens of other families are found", async () => {
   assert.equal(bare.encode("", 1).ids.length, 0);
   assert.equal(bare.specialTokens, 0);
 
-  const roberta = { type: "RobertaProcessing", sep: ["[SEP]", 3], cls: ["[CLS]", 2], trim_offsets: true, add_prefix_space: false };
+  const roberta = {
+    type: "RobertaProcessing",
+    sep: ["[SEP]", 3],
+    cls: ["[CLS]", 2],
+    trim_offsets: true,
+    add_prefix_space: false,
+  };
   const robertaPair = (await open(wordPiece(PIECES, roberta))).encodePair("a", "b", 10);
   assert.deepEqual([...robertaPair.ids], [CLS, A, SEP, SEP, B, SEP]);
   assert.equal(robertaPair.types, null);
 
-  const bytesOnly = await open(byteLevel({ type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true }));
+  const bytesOnly = await open(
+    byteLevel({ type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true }),
+  );
   assert.equal(bytesOnly.encode("a", 5).ids.length, 1);
   assert.throws(() => bytesOnly.encodePair("a", "b", 5), { code: "bad_tokenizer", message: /no form for a pair/ });
 });
@@ -106,7 +119,9 @@ test("a lone surrogate is read as U+FFFD, as every UTF-8 writer does", () => {
 
 /** Text of everything that a pre-tokenizer treats in its own way. */
 function oddText(next: () => number): string {
-  const odd = [..." \t\n\r\u00a0\u2003\ufeff\u200b\u0301\u0000\u0085\u2028abcABC\u00e9\u00df\u0130\u03a3\u03c2\u4e2d\u56fd\u{20000}\u{1f600}.,-_#@\ufb01\u2460\uff41\u2019"];
+  const odd = [
+    ..." \t\n\r\u00a0\u2003\ufeff\u200b\u0301\u0000\u0085\u2028abcABC\u00e9\u00df\u0130\u03a3\u03c2\u4e2d\u56fd\u{20000}\u{1f600}.,-_#@\ufb01\u2460\uff41\u2019",
+  ];
   const chunks = ["[SEP]", "[MASK]", " [CLS] ", "hello", "worlds", "Stra\u00dfe"];
   return Array.from({ length: between(next, 0, 30) }, () => {
     const kind = next();
@@ -137,7 +152,10 @@ test("more different words than are remembered", () => {
 
 test("real text gives the ids of the whole text", async (t) => {
   const shared = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
-  const files = ["tokenizer.json", "tokenizer_config.json"].map((name) => join(shared, "bert-tokenizer", name)) as [string, string];
+  const files = ["tokenizer.json", "tokenizer_config.json"].map((name) => join(shared, "bert-tokenizer", name)) as [
+    string,
+    string,
+  ];
   if (!files.every((file) => existsSync(file))) return t.skip("SKIPPED: the development data is not there");
   const real = await loadTokenizer(...files);
   const [json, config] = files.map((file) => JSON.parse(readFileSync(file, "utf8"))) as [object, object];
@@ -162,11 +180,17 @@ test("one huge word takes linear time in every family", async (t) => {
     run();
     return (performance.now() - start) / 1000;
   };
-  const families = { wordPiece: bert, unigram: await open(unigram()), byteLevel: await open(byteLevel(SUFFIX_TEMPLATE)) };
+  const families = {
+    wordPiece: bert,
+    unigram: await open(unigram()),
+    byteLevel: await open(byteLevel(SUFFIX_TEMPLATE)),
+  };
   for (const [name, tokenizer] of Object.entries(families)) {
     const size = name === "wordPiece" ? 2_000_000 : 500_000;
     const part = seconds(() => assert.ok(tokenizer.count("a".repeat(size / 10)) > 0));
-    const whole = seconds(() => assert.equal(tokenizer.encode("a".repeat(size), 64).ids.length, name === "wordPiece" ? 3 : 64));
+    const whole = seconds(() =>
+      assert.equal(tokenizer.encode("a".repeat(size), 64).ids.length, name === "wordPiece" ? 3 : 64),
+    );
     t.diagnostic(`${name}: ${size / 1e7} MB ${part.toFixed(2)} s, ${size / 1e6} MB ${whole.toFixed(2)} s`);
     assert.ok(whole < 40 * part + 1, name);
   }
@@ -184,7 +208,11 @@ test("a long text in pieces gives the same ids as the whole", async () => {
 });
 
 test("tokenizer files that can't be trusted are refused by name", async () => {
-  const refused = async (json: Record<string, unknown> | string, message: RegExp, config: Record<string, unknown> | string = {}) => {
+  const refused = async (
+    json: Record<string, unknown> | string,
+    message: RegExp,
+    config: Record<string, unknown> | string = {},
+  ) => {
     const files = writeTokenizer(json, config);
     await assert.rejects(loadTokenizer(...files), { code: "bad_tokenizer", message });
   };
@@ -194,12 +222,25 @@ test("tokenizer files that can't be trusted are refused by name", async () => {
   await refused("[".repeat(10_000_000), /nested more than 64/);
   await refused(`{"a":"${"[".repeat(100)}"}`, /model/);
   await refused({ ...wordPiece(PIECES), post_processor: { type: "Unheard" } }, /Unheard/);
-  await refused(wordPiece(PIECES, { type: "TemplateProcessing", single: [{ SpecialToken: { id: "[NEW]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }], pair: [] }), /"\[NEW\]/);
-  await refused(wordPiece(PIECES, { type: "TemplateProcessing", single: [{ Sequence: { id: "B", type_id: 0 } }], pair: [] }), /./);
+  await refused(
+    wordPiece(PIECES, {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: "[NEW]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+      pair: [],
+    }),
+    /"\[NEW\]/,
+  );
+  await refused(
+    wordPiece(PIECES, { type: "TemplateProcessing", single: [{ Sequence: { id: "B", type_id: 0 } }], pair: [] }),
+    /./,
+  );
   const [file, config] = writeTokenizer("{}");
   truncateSync(file, 129 * 2 ** 20);
   await assert.rejects(loadTokenizer(file, config), { code: "bad_tokenizer", message: /at most 134217728/ });
-  await assert.rejects(loadTokenizer(join(scratch(), "none.json"), config), { code: "bad_tokenizer", message: /ENOENT/ });
+  await assert.rejects(loadTokenizer(join(scratch(), "none.json"), config), {
+    code: "bad_tokenizer",
+    message: /ENOENT/,
+  });
   const bytes = writeTokenizer("{}");
   writeFileSync(bytes[0], Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]));
   await assert.rejects(loadTokenizer(...bytes), { code: "bad_tokenizer" });
@@ -213,7 +254,10 @@ test("text with a piece outside the vocabulary, and no unknown token", async () 
 });
 
 test("padBatch pads on the right to the longest row", () => {
-  const batch = padBatch([bert.encodePair("a", "b", 10), bert.encode("c", 10), { ids: new Int32Array(), types: null, lost: 0 }], 77);
+  const batch = padBatch(
+    [bert.encodePair("a", "b", 10), bert.encode("c", 10), { ids: new Int32Array(), types: null, lost: 0 }],
+    77,
+  );
   assert.deepEqual(batch, {
     rows: 3,
     length: 5,

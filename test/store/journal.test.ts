@@ -15,7 +15,10 @@ async function filled(frames: number): Promise<string> {
 
 test("what was appended is there again, in order and byte for byte", async () => {
   const journal = await openJournal<{ batch: number }>(await filled(5), "plan-a");
-  assert.deepEqual(journal.frames.map((frame) => frame.meta.batch), [0, 1, 2, 3, 4]);
+  assert.deepEqual(
+    journal.frames.map((frame) => frame.meta.batch),
+    [0, 1, 2, 3, 4],
+  );
   assert.deepEqual(await journal.read(3), Buffer.alloc(103, 3));
   await journal.close();
 });
@@ -36,7 +39,11 @@ test("cut at every byte, it keeps exactly the whole frames and goes on", async (
   }
   assert.equal(ends[0], 0);
   assert.equal(ends.at(-1), 3);
-  assert.deepEqual(ends, [...ends].sort((a, b) => a - b), "a longer file never keeps fewer frames");
+  assert.deepEqual(
+    ends,
+    [...ends].sort((a, b) => a - b),
+    "a longer file never keeps fewer frames",
+  );
 });
 
 test("a frame whose bytes were altered is not taken for whole, nor what stands behind it", async () => {

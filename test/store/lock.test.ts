@@ -15,7 +15,10 @@ const place = async () => join(await mkdtemp(join(tmpdir(), "lock-")), "session.
 async function holder(path: string) {
   const child = spawn(
     process.execPath,
-    ["-e", `import(${JSON.stringify(lockModule)}).then((m) => m.lockSession(${JSON.stringify(path)}, "s")).then(() => { console.log("held"); setInterval(() => {}, 1000); })`],
+    [
+      "-e",
+      `import(${JSON.stringify(lockModule)}).then((m) => m.lockSession(${JSON.stringify(path)}, "s")).then(() => { console.log("held"); setInterval(() => {}, 1000); })`,
+    ],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   await once(child.stdout, "data");

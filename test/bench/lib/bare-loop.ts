@@ -10,9 +10,14 @@ interface Job {
 }
 
 serve<Job>(async ({ onnxFile, batches, threads }) => {
-  const session = await InferenceSession.create(onnxFile, { intraOpNumThreads: threads, graphOptimizationLevel: "all", logSeverityLevel: 3 });
+  const session = await InferenceSession.create(onnxFile, {
+    intraOpNumThreads: threads,
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 3,
+  });
   const feeds = batches.map(({ rows, length, ids, mask, types }) => {
-    const tensor = (values: ArrayLike<number>) => new Tensor("int64", BigInt64Array.from(Array.from(values, BigInt)), [rows, length]);
+    const tensor = (values: ArrayLike<number>) =>
+      new Tensor("int64", BigInt64Array.from(Array.from(values, BigInt)), [rows, length]);
     return { input_ids: tensor(ids), attention_mask: tensor(mask), token_type_ids: tensor(types) };
   });
   return async () => {

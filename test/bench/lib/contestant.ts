@@ -17,10 +17,14 @@ export interface Told {
 }
 
 /** Starts a script of this folder as a contestant in a process of its own; it gets `job`, then `run` as often as asked. */
-export async function forkContestant(name: string, script: string, job: object): Promise<Contestant & { readonly vectors: () => Float32Array }> {
+export async function forkContestant(
+  name: string,
+  script: string,
+  job: object,
+): Promise<Contestant & { readonly vectors: () => Float32Array }> {
   const child = fork(fileURLToPath(new URL(script, import.meta.url)), [], { serialization: "advanced", execArgv: [] });
   const gone = new Promise((resolve) => child.once("exit", resolve));
-  let vectors = new Float32Array();
+  let vectors: Float32Array = new Float32Array();
   const ask = (message: unknown) =>
     new Promise<Told>((resolve, reject) => {
       const onExit = (code: number | null) => reject(new Error(`${name} ended with exit code ${code}`));

@@ -25,7 +25,13 @@ export function writeDenseBench(folder: string, count: number, seed = 7): DenseB
   const onnxFile = join(folder, "onnx/model.onnx");
   mkdirSync(join(folder, "onnx"), { recursive: true });
   writeFileSync(onnxFile, bertOnnx({ ...MINILM, seed }));
-  const special = { unk_token: "[UNK]", sep_token: "[SEP]", pad_token: "[PAD]", cls_token: "[CLS]", mask_token: "[MASK]" };
+  const special = {
+    unk_token: "[UNK]",
+    sep_token: "[SEP]",
+    pad_token: "[PAD]",
+    cls_token: "[CLS]",
+    mask_token: "[MASK]",
+  };
   const config = { ...special, tokenizer_class: "BertTokenizer", model_max_length: MAX_TOKENS, do_lower_case: true };
   const [tokenizerFile, configFile] = writeTokenizer(wordPiece(pieces), config, folder);
   const bert = {
@@ -45,7 +51,9 @@ export function writeDenseBench(folder: string, count: number, seed = 7): DenseB
   const next = seeded(seed);
   // Every word is one token; [CLS] and [SEP] take two of each text's tokens.
   const texts = Array.from({ length: count }, () =>
-    Array.from({ length: between(next, 30, MAX_TOKENS) - 2 }, () => words[between(next, 0, words.length - 1)]).join(" "),
+    Array.from({ length: between(next, 30, MAX_TOKENS) - 2 }, () => words[between(next, 0, words.length - 1)]).join(
+      " ",
+    ),
   );
   return { folder, onnxFile, tokenizerFile, configFile, texts };
 }

@@ -20,9 +20,21 @@ export interface Ours extends Contestant {
 export async function ours(bench: DenseBench, threads: number, tokenBudget: number): Promise<Ours> {
   const { texts } = bench;
   const tokenizer = await loadTokenizer(bench.tokenizerFile, bench.configFile);
-  const encoder = await openEncoder({ model: "bench", onnxFile: bench.onnxFile, externalData: [], pooling: "mean", normalize: true, threads, device: "cpu" });
+  const encoder = await openEncoder({
+    model: "bench",
+    onnxFile: bench.onnxFile,
+    externalData: [],
+    pooling: "mean",
+    normalize: true,
+    threads,
+    device: "cpu",
+  });
   const tokens = (row: number) => tokenizer.encode(texts[row] as string, MAX_TOKENS);
-  const plan = () => planBatches(texts.map((_, row) => tokens(row).ids.length), tokenBudget);
+  const plan = () =>
+    planBatches(
+      texts.map((_, row) => tokens(row).ids.length),
+      tokenBudget,
+    );
   const batchOf = (rows: readonly number[]) => padBatch(rows.map(tokens), tokenizer.padId);
   let vectors = new Float32Array();
   let peak = 0;

@@ -12,7 +12,11 @@ interface Job {
 serve<Job>(async ({ folder, texts, threads }) => {
   env.allowRemoteModels = false;
   env.localModelPath = dirname(folder);
-  const extract = await pipeline("feature-extraction", basename(folder), { dtype: "fp32", device: "cpu", session_options: { intraOpNumThreads: threads } });
+  const extract = await pipeline("feature-extraction", basename(folder), {
+    dtype: "fp32",
+    device: "cpu",
+    session_options: { intraOpNumThreads: threads },
+  });
   return async () => {
     const parts: Float32Array[] = [];
     for (let from = 0; from < texts.length; from += 32) {

@@ -10,7 +10,8 @@ import { type DenseBench, MAX_TOKENS } from "./dense-model.ts";
 export async function pythonContestant(bench: DenseBench, threads: number): Promise<Contestant | string> {
   const python = process.env.RAG_CELLS_PYTHON ?? "python3";
   const probe = spawnSync(python, ["-c", "import sentence_transformers, torch"], { encoding: "utf8" });
-  if (probe.status !== 0) return `${python} can't import sentence_transformers and torch; set RAG_CELLS_PYTHON to one that can`;
+  if (probe.status !== 0)
+    return `${python} can't import sentence_transformers and torch; set RAG_CELLS_PYTHON to one that can`;
   const textsFile = join(bench.folder, "texts.json");
   writeFileSync(textsFile, JSON.stringify(bench.texts));
   const script = fileURLToPath(new URL("./sentence_transformers_bench.py", import.meta.url));

@@ -1,5 +1,5 @@
-import { normals, seeded } from "./random.ts";
 import { type GraphWriter, writeGraph } from "./onnx-writer.ts";
+import { normals, seeded } from "./random.ts";
 
 /** The shape of a BERT encoder. */
 export interface BertShape {
@@ -16,7 +16,14 @@ export interface BertShape {
 }
 
 /** MiniLM-L6's shape. */
-export const MINILM = { layers: 6, hidden: 384, heads: 12, intermediate: 1536, vocabulary: 30522, positions: 512 } as const;
+export const MINILM = {
+  layers: 6,
+  hidden: 384,
+  heads: 12,
+  intermediate: 1536,
+  vocabulary: 30522,
+  positions: 512,
+} as const;
 
 const FLOAT = 1;
 const INT64 = 7;
@@ -31,15 +38,28 @@ export function bertOnnx(shape: BertShape): Buffer {
   const graph = writeGraph(opset);
   const next = seeded(seed);
   const random = (name: string, dims: readonly number[], deviation: number) =>
-    graph.weight(name, dims, normals(next, dims.reduce((a, b) => a * b, 1), deviation));
+    graph.weight(
+      name,
+      dims,
+      normals(
+        next,
+        dims.reduce((a, b) => a * b, 1),
+        deviation,
+      ),
+    );
   const linear = (x: string, name: string, from: number, to: number) => {
     const product = graph.op("MatMul", [x, random(`${name}.weight`, [from, to], 1 / Math.sqrt(from))]);
     return graph.op("Add", [random(`${name}.bias`, [to], 0.02), product]);
   };
-  const norm = (x: string, name: string) => layerNorm(graph, x, random(`${name}.gamma`, [hidden], 1), random(`${name}.beta`, [hidden], 0.1));
+  const norm = (x: string, name: string) =>
+    layerNorm(graph, x, random(`${name}.gamma`, [hidden], 1), random(`${name}.beta`, [hidden], 0.1));
 
   const words = random("word_embeddings", [vocabulary, hidden], 1);
-  const length = graph.op("Gather", [graph.op("Shape", ["input_ids"]), graph.weight("one", [1], BigInt64Array.of(1n))], { axis: 0 });
+  const length = graph.op(
+    "Gather",
+    [graph.op("Shape", ["input_ids"]), graph.weight("one", [1], BigInt64Array.of(1n))],
+    { axis: 0 },
+  );
   const zero = graph.weight("zero", [1], BigInt64Array.of(0n));
   const places = graph.op("Slice", [random("position_embeddings", [positions, hidden], 0.5), zero, length, zero]);
   const embedded = graph.op("Add", [
@@ -51,9 +71,12 @@ export function bertOnnx(shape: BertShape): Buffer {
   const spread = graph.over("Unsqueeze", graph.over("Unsqueeze", "attention_mask", [1], 13), [2], 13);
   const absent = graph.op("Sub", [graph.scalar(1), graph.op("Cast", [spread], { to: FLOAT })]);
   const barrier = graph.op("Mul", [absent, graph.scalar(-10000)]);
-  for (let layer = 0; layer < layers; layer++) x = encoderLayer(graph, x, barrier, `layer.${layer}`, shape, linear, norm);
+  for (let layer = 0; layer < layers; layer++)
+    x = encoderLayer(graph, x, barrier, `layer.${layer}`, shape, linear, norm);
 
-  const inputs = ["input_ids", "attention_mask", "token_type_ids"].map((name) => [name, INT64, ["batch", "length"]] as const);
+  const inputs = ["input_ids", "attention_mask", "token_type_ids"].map(
+    (name) => [name, INT64, ["batch", "length"]] as const,
+  );
   if (head === "states") {
     graph.op("Identity", [x], {}, "last_hidden_state");
     return graph.bytes(inputs, [["last_hidden_state", FLOAT, ["batch", "length", hidden]]]);
@@ -64,7 +87,12 @@ export function bertOnnx(shape: BertShape): Buffer {
     return graph.bytes(inputs, [["logits", FLOAT, ["batch", 1]]]);
   }
   const logits = graph.op("MatMul", [norm(x, "head"), graph.op("Transpose", [words], { perm: [1, 0] })]);
-  graph.op("Add", [graph.op("Div", [logits, graph.scalar(hidden / 4)]), random("head.bias", [vocabulary], 0.5)], {}, "logits");
+  graph.op(
+    "Add",
+    [graph.op("Div", [logits, graph.scalar(hidden / 4)]), random("head.bias", [vocabulary], 0.5)],
+    {},
+    "logits",
+  );
   return graph.bytes(inputs, [["logits", FLOAT, ["batch", "length", vocabulary]]]);
 }
 

@@ -38,7 +38,8 @@ export function writeGraph(opset: number): GraphWriter {
       return writer.op(type, [input, list], keep);
     },
     bytes(inputs, outputs) {
-      const values = (number: number, list: readonly GraphValue[]) => list.map((value) => field(number, valueInfo(...value)));
+      const values = (number: number, list: readonly GraphValue[]) =>
+        list.map((value) => field(number, valueInfo(...value)));
       const graph = field(7, [...parts, field(2, "graph"), ...values(11, inputs), ...values(12, outputs)]);
       return Buffer.concat([intField(1, 8), field(8, [field(1, ""), intField(2, opset)]), graph]);
     },

@@ -27,7 +27,14 @@ export interface TableModel {
 }
 
 /** A graph whose token states are known exactly: `output = table[input_ids]`. */
-export function tableOnnx({ opset, table, dim, output = "last_hidden_state", extraInputs = [], pooler = false }: TableModel): Buffer {
+export function tableOnnx({
+  opset,
+  table,
+  dim,
+  output = "last_hidden_state",
+  extraInputs = [],
+  pooler = false,
+}: TableModel): Buffer {
   const graph = writeGraph(opset);
   graph.op("Gather", [graph.weight("table", [table.length / dim, dim], table), "input_ids"], {}, output);
   const outputs: GraphValue[] = [[output, FLOAT, ["batch", "length", dim]]];
@@ -42,7 +49,16 @@ export function tableOnnx({ opset, table, dim, output = "last_hidden_state", ext
 
 /** Options for a model that was just written to a file. */
 export function optionsFor(onnxFile: string, more: Partial<EncoderOptions> = {}): EncoderOptions {
-  return { model: "test-model", onnxFile, externalData: [], pooling: "mean", normalize: false, threads: 1, device: "cpu", ...more };
+  return {
+    model: "test-model",
+    onnxFile,
+    externalData: [],
+    pooling: "mean",
+    normalize: false,
+    threads: 1,
+    device: "cpu",
+    ...more,
+  };
 }
 
 /** Writes a model into a folder of its own and opens it; the test's end closes it. */

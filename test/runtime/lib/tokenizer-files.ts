@@ -6,7 +6,11 @@ import { scratch } from "./table-model.ts";
 type Json = Record<string, unknown>;
 
 /** Writes a tokenizer as the hub lays it out; returns the two paths. */
-export function writeTokenizer(json: Json | string, config: Json | string = {}, folder = scratch()): [tokenizer: string, config: string] {
+export function writeTokenizer(
+  json: Json | string,
+  config: Json | string = {},
+  folder = scratch(),
+): [tokenizer: string, config: string] {
   const files = [join(folder, "tokenizer.json"), join(folder, "tokenizer_config.json")] as [string, string];
   [json, config].forEach((value, i) => {
     writeFileSync(files[i] as string, typeof value === "string" ? value : JSON.stringify(value));
@@ -15,7 +19,15 @@ export function writeTokenizer(json: Json | string, config: Json | string = {}, 
 }
 
 function addedTokens(tokens: Readonly<Record<string, number>>): Json[] {
-  return Object.entries(tokens).map(([content, id]) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }));
+  return Object.entries(tokens).map(([content, id]) => ({
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  }));
 }
 
 const special = (id: string, type: number) => ({ SpecialToken: { id, type_id: type } });
@@ -46,7 +58,11 @@ export const SUFFIX_TEMPLATE = template(
 );
 
 /** A lower-case BERT tokenizer over given words and pieces. Special ids are 0 to 4: PAD, UNK, CLS, SEP, MASK. */
-export function wordPiece(pieces: readonly string[], postProcessor: Json | null = BERT_TEMPLATE, model: Json = {}): Json {
+export function wordPiece(
+  pieces: readonly string[],
+  postProcessor: Json | null = BERT_TEMPLATE,
+  model: Json = {},
+): Json {
   const vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...pieces];
   const ids = Object.fromEntries(vocabulary.map((piece, id) => [piece, id]));
   return {
@@ -54,17 +70,37 @@ export function wordPiece(pieces: readonly string[], postProcessor: Json | null 
     truncation: null,
     padding: null,
     added_tokens: addedTokens(Object.fromEntries(vocabulary.slice(0, 5).map((piece, id) => [piece, id]))),
-    normalizer: { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true },
+    normalizer: {
+      type: "BertNormalizer",
+      clean_text: true,
+      handle_chinese_chars: true,
+      strip_accents: null,
+      lowercase: true,
+    },
     pre_tokenizer: { type: "BertPreTokenizer" },
     post_processor: postProcessor,
     decoder: { type: "WordPiece", prefix: "##", cleanup: true },
-    model: { type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: "##", max_input_chars_per_word: 100, vocab: ids, ...model },
+    model: {
+      type: "WordPiece",
+      unk_token: "[UNK]",
+      continuing_subword_prefix: "##",
+      max_input_chars_per_word: 100,
+      vocab: ids,
+      ...model,
+    },
   };
 }
 
 /** A sentencepiece-like tokenizer: one lattice over the whole text, spaces as a mark. */
 export function unigram(): Json {
-  const pieces: [string, number][] = [["<s>", 0], ["</s>", 0], ["<unk>", 0], ["\u2581", -3], ["\u2581the", -4], ["\u2581ab", -5]];
+  const pieces: [string, number][] = [
+    ["<s>", 0],
+    ["</s>", 0],
+    ["<unk>", 0],
+    ["\u2581", -3],
+    ["\u2581the", -4],
+    ["\u2581ab", -5],
+  ];
   for (const letter of "abcdefghijklmnopqrstuvwxyz") pieces.push([letter, -6], [letter + letter, -8]);
   return {
     version: "1.0",
@@ -81,7 +117,14 @@ export function unigram(): Json {
 
 /** A byte-level BPE tokenizer as of Qwen or GPT-2; a space belongs to the word behind it. */
 export function byteLevel(postProcessor: Json | null): Json {
-  const merges: [string, string][] = [["a", "a"], ["aa", "aa"], ["t", "h"], ["th", "e"], ["\u0120", "the"], ["\u0120", "a"]];
+  const merges: [string, string][] = [
+    ["a", "a"],
+    ["aa", "aa"],
+    ["t", "h"],
+    ["th", "e"],
+    ["\u0120", "the"],
+    ["\u0120", "a"],
+  ];
   const letters = [..."abcdefghijklmnopqrstuvwxyz\u0120"];
   const vocabulary = [...letters, ...merges.map(([a, b]) => a + b), "<end>"];
   return {
@@ -93,7 +136,17 @@ export function byteLevel(postProcessor: Json | null): Json {
     pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
     post_processor: postProcessor,
     decoder: null,
-    model: { type: "BPE", dropout: null, unk_token: null, continuing_subword_prefix: "", end_of_word_suffix: "", fuse_unk: false, byte_fallback: false, vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])), merges },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: "",
+      end_of_word_suffix: "",
+      fuse_unk: false,
+      byte_fallback: false,
+      vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])),
+      merges,
+    },
   };
 }
 

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type Kernel, startKernel } from "../../dist/notebook/kernel.js";
+import { inferenceProcesses, until } from "../lib/processes.ts";
+import { root, scratch } from "../lib/sample.ts";
+
+/** Small batches, so that the pass is long enough to be stopped. */
+const open = (dir: string) => `import * as rag from "rag-cells";
+const session = await rag.openSession({ name: "stop", dir: ${JSON.stringify(dir)}, modelDirs: ["sample/models"], dense: ["sample-dense"], sparse: ["bm25"], rerank: "sample-rerank", device: "cpu", tokenBudget: 128 });
+const chunks = await rag.chunk(session, { files: "sample/corpus/**/*.md" });`;
+
+async function printed(kernel: Kernel, code: string): Promise<string> {
+  let text = "";
+  const { failure } = await kernel.execute(code, {
+    onOutput: (output) => {
+      if (output.output_type === "stream") text += output.text;
+    },
+  });
+  assert.equal(failure, null, code);
+  return text.trim();
+}
+
+test("Stop in a real kernel, twice: the cell ends at once, the kernel and its state live, and the cell goes on", async (t) => {
+  const kernel = await startKernel({ cwd: join(root, "notebooks") });
+  try {
+    await printed(kernel, open(await scratch("stop")));
+    const total = Number(await printed(kernel, "console.log(chunks.count)"));
+    let resumed = 0;
+    for (let round = 1; round <= 2; round++) {
+      const running = kernel.execute("const dense = await rag.runDense(session, chunks);");
+      await until(() => inferenceProcesses(kernel.pid)[0], "the inference process");
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      const pressed = performance.now();
+      kernel.interrupt();
+      const { status } = await running;
+      const took = performance.now() - pressed;
+      assert.equal(status, "error", "it was stopped before it was done");
+      assert.ok(took < 300, `${took.toFixed(0)} ms`);
+      t.diagnostic(`round ${round}: the cell ended ${took.toFixed(0)} ms after Stop`);
+      await until(() => (inferenceProcesses(kernel.pid).length === 0 ? true : null), "the process to end", 2000);
+      assert.equal(
+        Number(await printed(kernel, "console.log(chunks.count)")),
+        total,
+        "names of earlier cells are still there",
+      );
+    }
+    const outcome = await printed(
+      kernel,
+      "const dense = await rag.runDense(session, chunks); console.log(JSON.stringify([dense.count, dense.resumedBatches]))",
+    );
+    const [count, batches] = JSON.parse(outcome.split("\n").at(-1) as string) as [number, number];
+    assert.equal(count, total);
+    resumed = batches;
+    assert.ok(resumed > 0);
+  } finally {
+    await kernel.shutdown();
+  }
+});
+
+test("a crash in a real kernel names stage, model and batch, and the kernel lives", async () => {
+  const kernel = await startKernel({ cwd: join(root, "notebooks") });
+  try {
+    await printed(kernel, open(await scratch("crash")));
+    const running = kernel.execute("const dense = await rag.runDense(session, chunks);");
+    const pid = await until(() => inferenceProcesses(kernel.pid)[0], "the inference process");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    process.kill(pid, "SIGKILL");
+    const { failure } = await running;
+    assert.match(failure ?? "", /in the dense stage, model "sample-dense", at batch \d+ of \d+/);
+    assert.equal(await printed(kernel, "console.log(session.name)"), "stop");
+  } finally {
+    await kernel.shutdown();
+  }
+});
