@@ -87,11 +87,12 @@ class InteractionHead(nn.Module):
         weights = query * F.softplus(self.importance(ids).squeeze(-1) * self.CONTRAST)
         weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
         blocked = (1.0 - passage).unsqueeze(1) * -2.0
+        last = int((mask - types).sum(1).max())  # no query token stands at or behind this place
 
         def best(vectors: Tensor) -> Tensor:
             unit = vectors / vectors.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-            similarity = unit @ unit.transpose(1, 2) + blocked
-            return (similarity.amax(2) * weights).sum(1)
+            similarity = unit[:, :last] @ unit.transpose(1, 2) + blocked
+            return (similarity.max(2).values * weights[:, :last]).sum(1)
 
         query_mean = mean_pooled(states, query)
         passage_mean = mean_pooled(states, passage)
