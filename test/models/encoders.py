@@ -24,7 +24,7 @@ def bert_config(vocabulary: int, positions: int) -> BertConfig:
         type_vocab_size=2,
         pad_token_id=PAD_ID,
         hidden_dropout_prob=0.1,
-        attention_probs_dropout_prob=0.1,
+        attention_probs_dropout_prob=0.0,  # without it torch takes its fast attention
         tie_word_embeddings=True,
     )
 

@@ -11,14 +11,14 @@ from batches import one_cycle, pair_batch, step
 from dense import embed
 from encoders import PAIR_LIMIT, TEXT_LIMIT, PairModel
 
-EPOCHS = 2
+EPOCHS = 1
 GROUPS = 16
 RATE = 5.0e-4
 HARD = 5
 EASY = 1
 NEAREST = 24
 QUERY_ROOM = 40
-PASSAGE_ROOM = 270
+PASSAGE_ROOMS = (96, 160, 270, 270)
 CALIBRATION = 0.1
 SLICE = 32
 
@@ -94,8 +94,9 @@ def train_rerank(
             pairs = []
             for row in order[first : first + GROUPS]:
                 others = [i for i in rng.sample(range(len(bodies)), EASY + 1) if i != row][:EASY]
+                room = rng.choice(PASSAGE_ROOMS)
                 for other in [row, *rng.sample(nearest[row], HARD), *others]:
-                    pairs.append((queries[row][:QUERY_ROOM], bodies[other][:PASSAGE_ROOM]))
+                    pairs.append((queries[row][:QUERY_ROOM], bodies[other][:room]))
             logits = scores_of(model, pairs).view(GROUPS, size)
             ranking = F.cross_entropy(logits, torch.zeros(GROUPS, dtype=torch.long))
             calibration = F.binary_cross_entropy_with_logits(logits, truth)
