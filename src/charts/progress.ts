@@ -10,11 +10,13 @@ export interface ProgressOptions {
   readonly total: number;
   /** What is counted, in the plural. */
   readonly unit: string;
+  /** Units that an earlier attempt had done: they count for no rate; default 0. */
+  readonly before?: number;
 }
 
 /** One line that says how far some work is. */
 export interface Progress {
-  /** Units done so far. The first call says where the work begins: what was done before counts for no rate. */
+  /** Units done so far, those done before included. */
   update(done: number, detail?: string): void;
   /** Leaves a short summary in the line's place. */
   finish(summary?: string): void;
@@ -28,6 +30,8 @@ export interface ProgressSink {
 
 /** Milliseconds between two updates: fewer than ten a second, the last one included. */
 const INTERVAL = 125;
+/** Seconds until a rate is told: the first moments tell nothing of the rest. */
+const SETTLED = 0.25;
 
 /**
  * Starts a progress line: updated in place in a notebook, on one line of a
@@ -43,20 +47,20 @@ export function trackProgress(
   sink: ProgressSink | null,
   now = () => performance.now(),
 ): Progress {
-  const { label, unit } = options;
+  const { label, unit, before = 0 } = options;
   const total = Math.max(0, options.total);
   const created = now();
-  let base: { done: number; at: number } | null = null;
-  let done = 0;
+  let done = before;
   let detail = "";
   let shownAt = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | null = null;
   let ended = false;
 
   const state = (outcome: ProgressState["outcome"], message: string): ProgressState => {
-    const seconds = base ? (now() - base.at) / 1000 : 0;
-    const rate = base && seconds > 0 && done > base.done ? (done - base.done) / seconds : null;
-    return { label, unit, total, done, rate, elapsed: (now() - created) / 1000, detail, outcome, message };
+    const elapsed = (now() - created) / 1000;
+    const told = outcome === "running" ? elapsed >= SETTLED : elapsed > 0;
+    const rate = told && done > before ? (done - before) / elapsed : null;
+    return { label, unit, total, done, rate, elapsed, detail, outcome, message };
   };
   const show = () => {
     if (timer) clearTimeout(timer);
@@ -75,14 +79,13 @@ export function trackProgress(
     update(units, words = "") {
       if (ended) return;
       done = Math.min(total, Math.max(0, units));
-      base ??= { done, at: now() };
       detail = clip(words, 80);
       const wait = shownAt + INTERVAL - now();
       if (wait <= 0) show();
       else timer ??= setTimeout(show, wait).unref();
     },
     finish(summary) {
-      end("finished", summary ?? summaryOf(state("finished", ""), base?.done ?? 0));
+      end("finished", summary ?? summaryOf(state("finished", ""), before));
     },
     fail(message) {
       end("failed", `${clip(message, 400)} (after ${duration((now() - created) / 1000)})`);
@@ -90,12 +93,11 @@ export function trackProgress(
   };
 }
 
-/** The rate is that of the time beside it; what was done before is named apart, since it took none of it. */
-function summaryOf({ done, unit, elapsed }: ProgressState, before: number): string {
-  const own = done - before;
-  const each = elapsed > 0 && own > 0 ? `, ${short(own / elapsed)} ${unit}/s` : "";
-  const kept = before > 0 ? `; ${count(before)} were done before` : "";
-  return `${counted(own, unit, unit)} in ${duration(elapsed)}${each}${kept}`;
+/** What was done before is named apart, since it took none of the time. */
+function summaryOf({ done, rate, unit, elapsed }: ProgressState, before: number): string {
+  const each = rate === null ? "" : `, ${short(rate)} ${unit}/s`;
+  const kept = before > 0 ? `; ${count(before)} done before` : "";
+  return `${counted(done - before, unit, unit)} in ${duration(elapsed)}${each}${kept}`;
 }
 
 /** The part of a terminal's stream that a progress line needs. */

@@ -31,8 +31,9 @@ test("at most ten updates a second, however often it is called, and the last sta
 test("rate and time left are told from what this call did", () => {
   let clock = 5_000;
   const sink = recorder();
-  const line = trackProgress({ label: "dense", total: 1_000, unit: "chunks" }, sink, () => clock);
+  const line = trackProgress({ label: "dense", total: 1_000, unit: "chunks", before: 400 }, sink, () => clock);
   line.update(400);
+  assert.equal(sink.states.at(-1)?.rate, null);
   clock += 2_000;
   line.update(600, "batch 7");
   assert.equal(sink.states.at(-1)?.rate, 100);
@@ -45,7 +46,7 @@ test("rate and time left are told from what this call did", () => {
   line.finish();
   assert.equal(
     progressText(sink.states.at(-1) as ProgressState, 200),
-    "✓ dense · 600 chunks in 6 s, 100 chunks/s; 400 were done before",
+    "✓ dense · 600 chunks in 6 s, 100 chunks/s; 400 done before",
   );
 });
 
@@ -53,8 +54,11 @@ test("a summary's rate is that of the time beside it, whenever the first update 
   let clock = 0;
   const sink = recorder();
   const line = trackProgress({ label: "chunk", total: 60, unit: "documents" }, sink, () => clock);
-  clock += 1_000;
-  line.update(0);
+  clock += 1;
+  line.update(1);
+  assert.equal(sink.states.at(-1)?.rate, null, "the first moments tell nothing");
+  clock += 999;
+  line.update(1);
   clock += 2_000;
   line.update(60);
   line.finish();
