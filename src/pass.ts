@@ -89,15 +89,15 @@ async function encodeRest(
       work.signal,
     ),
   );
+  let done = 0;
+  for (const batch of plan.batches.slice(0, journal.frames.length)) done += batch.rows.length;
   const progress = work.progress({
     label: `${input.stage} · ${model.card.key}`,
     total: input.lengths.length,
     unit: input.unit,
+    before: done,
   });
   try {
-    let done = 0;
-    for (const batch of plan.batches.slice(0, journal.frames.length)) done += batch.rows.length;
-    progress.update(done);
     // One batch is always waiting in the child, so that it never idles while a result is made durable.
     const send = async (index: number) => {
       const { rows } = plan.batches[index] as (typeof plan.batches)[number];

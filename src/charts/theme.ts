@@ -11,7 +11,6 @@ const axis = {
   labelColor: "currentColor",
   labelFontSize: 11,
   labelPadding: 4,
-  labelSeparation: 6,
   titleColor: "currentColor",
   titleFontSize: 11,
   titleFontWeight: "normal",
@@ -28,7 +27,7 @@ export const THEME = {
   view: { stroke: null },
   axis,
   // A label stands under its tick, at the ends too; the picture grows for it.
-  axisX: { grid: false, labelFlush: false },
+  axisX: { grid: false, labelFlush: false, labelSeparation: 6 },
   axisY: { domain: false, ticks: false },
   text: { color: "currentColor", fontSize: 11 },
   legend: {

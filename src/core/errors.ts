@@ -13,6 +13,11 @@ export class RagError extends Error {
     this.name = "RagError";
     this.code = code;
   }
+
+  /** What a notebook prints of an error: the message, not the library's own frames; those are in `stack`. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `${this.name} [${this.code}]: ${this.message}`;
+  }
 }
 
 /** A foreign value for a message: JSON-quoted, control and bidirectional characters escaped, cut to 120 characters. */

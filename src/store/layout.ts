@@ -32,6 +32,9 @@ export function layoutOf(dir: string): SessionLayout {
 /** The manifest of a run, written last. */
 export const RUN_FILE = "run.json";
 
+/** Stands in a run in the making that was begun with `rerun`. */
+export const RERUN_MARKER = "rerun";
+
 /** How the names of journals end. */
 export const JOURNAL_ENDING = ".journal";
 

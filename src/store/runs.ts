@@ -1,10 +1,11 @@
-import { appendFile, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { runFileDamaged, storeWriteFailed } from "../core/errors.js";
 import { parseRunFile, RUN_SCHEMA } from "../schema/run-file.js";
 import type { RunOf, StageName } from "../schema/types.js";
 import { syncFolder, writeAtomic } from "./atomic.js";
-import { JOURNAL_ENDING, layoutOf, RUN_FILE, type SessionLayout } from "./layout.js";
+import { JOURNAL_ENDING, layoutOf, RERUN_MARKER, RUN_FILE, type SessionLayout } from "./layout.js";
 
 /** A run as it stands in `run.json`: all of it but what depends on who asks. */
 export type StoredRun<K extends StageName> = Omit<RunOf[K], "dir" | "reused" | "session">;
@@ -24,8 +25,11 @@ export interface RunStore {
   readonly layout: SessionLayout;
   /** A finished run, or null. @throws RagError `run_damaged` */
   find<K extends StageName>(stage: K, id: string): Promise<StoredRun<K> | null>;
-  /** The folder of a run in the making; `fresh` empties it first. */
-  begin(stage: StageName, id: string, fresh: boolean): Promise<string>;
+  /**
+   * The folder of a run in the making, with what an interrupted attempt left in it.
+   * `rerun` goes on from an attempt that was itself a rerun, and from no other.
+   */
+  begin(stage: StageName, id: string, rerun: boolean): Promise<string>;
   /** Makes the run in the making the finished one: its manifest is written last, then the folder is renamed. */
   commit<K extends StageName>(stage: K, id: string, run: StoredRun<K>): Promise<string>;
   log(entry: HistoryEntry): Promise<void>;
@@ -49,11 +53,13 @@ export function openRunStore(dir: string): RunStore {
       // The head is checked; the rest was written by this library under this very id.
       return parsed.run as unknown as StoredRun<typeof stage>;
     },
-    async begin(stage, id, fresh) {
+    async begin(stage, id, rerun) {
       const dir = layout.partialDir(stage, id);
+      const marker = join(dir, RERUN_MARKER);
       try {
-        if (fresh) await rm(dir, { recursive: true, force: true });
+        if (rerun && !existsSync(marker)) await rm(dir, { recursive: true, force: true });
         await mkdir(dir, { recursive: true });
+        if (rerun) await writeFile(marker, "");
       } catch (cause) {
         throw storeWriteFailed(dir, `the ${stage} run`, cause);
       }
@@ -73,7 +79,9 @@ export function openRunStore(dir: string): RunStore {
         await syncFolder(dirname(final));
         await rm(old, { recursive: true, force: true });
         // What they held is in the arrays now. Not before the rename: until then they are all that a kill leaves.
-        for (const name of await readdir(final)) if (name.endsWith(JOURNAL_ENDING)) await rm(join(final, name));
+        for (const name of await readdir(final)) {
+          if (name.endsWith(JOURNAL_ENDING) || name === RERUN_MARKER) await rm(join(final, name));
+        }
       } catch (cause) {
         throw storeWriteFailed(final, `the ${stage} run`, cause);
       }

@@ -130,6 +130,25 @@ test("rerun computes again, from nothing, and gives the same bytes", async () =>
   session.close();
 });
 
+test("a stopped rerun goes on when its cell is run again, and the old run stays until then", async () => {
+  const dir = await scratch("stopped-rerun");
+  const session = await rag.openSession(options(dir));
+  const chunks = await rag.chunk(session, { files });
+  const first = await rag.runDense(session, chunks);
+  const running = rag.runDense(session, chunks, { rerun: true });
+  running.catch(() => {});
+  await until(async () => ((await journalOf(dir))?.bytes ?? 0) > 5000 || null, "some batches");
+  process.kill(process.pid, "SIGINT");
+  await assert.rejects(running, { code: "stopped" });
+  assert.ok((await rag.runDense(session, chunks)).reused, "without rerun the finished run is still there");
+  const again = await rag.runDense(session, chunks, { rerun: true });
+  assert.ok(again.resumedBatches > 0 && again.id === first.id);
+  assert.ok((await vectorsOf(again)).equals(undisturbed));
+  const fresh = await rag.runDense(session, chunks, { rerun: true });
+  assert.equal(fresh.resumedBatches, 0);
+  session.close();
+});
+
 test("while a stage runs the event loop stays free, and a second stage is refused", async (t) => {
   const session = await rag.openSession(options(await scratch("free")));
   const chunks = await rag.chunk(session, { files });

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { cp, mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -7,9 +8,16 @@ export const root = resolve(import.meta.dirname, "../..");
 export const sampleModels = join(root, "notebooks/sample/models");
 export const sampleCorpus = join(root, "notebooks/sample/corpus");
 
-/** A temporary folder, removed by the system. */
-export function scratch(name: string): Promise<string> {
-  return mkdtemp(join(tmpdir(), `rag-${name}-`));
+const made: string[] = [];
+process.once("exit", () => {
+  for (const dir of made) rmSync(dir, { recursive: true, force: true });
+});
+
+/** A temporary folder, removed when the process ends. */
+export async function scratch(name: string): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), `rag-${name}-`));
+  made.push(dir);
+  return dir;
 }
 
 /** The settings of a session over the sample models. */
