@@ -12,6 +12,7 @@ const STEP = 1024;
 export function rowCounter(total: number, onProgress: (done: number, total: number) => void = () => {}): RowCounter {
   let done = 0;
   let told = 0;
+  onProgress(0, total);
   const add = (rows: number) => {
     done += rows;
     if (done - told < STEP && done < total) return;

@@ -26,7 +26,7 @@ export interface EncoderOptions {
   readonly externalData: readonly { readonly name: string; readonly path: string }[];
   /** `none` returns the raw `logits` or first output, for a cross-encoder. */
   readonly pooling: Pooling;
-  /** Scale pooled vectors to length 1, inside the graph. */
+  /** Scale pooled vectors to length 1, inside the graph; sparse vectors and raw logits are left as they are. */
   readonly normalize: boolean;
   /** Threads of one operator. */
   readonly threads: number;
@@ -70,7 +70,12 @@ export interface Encoder {
   readonly loadSeconds: number;
   /** Resident set after loading, in bytes. */
   readonly loadedRssBytes: number;
-  /** Runs one batch. Rejects with a `RagError` if the process dies, names the model; rejects with `stopped` when the signal aborts (the process is killed). */
+  /**
+   * Computes one batch.
+   *
+   * @throws RagError `inference_failed` (onnxruntime refused the batch, the process lives on), `inference_process_died`,
+   * `stopped` (the signal aborted, the process is killed), `bad_batch`, `encoder_closed`; all but `bad_batch` name the model
+   */
   encode(batch: TokenBatch): Promise<{ readonly output: DenseBatch | SparseBatch; readonly report: BatchReport }>;
   /** Ends the process; resolves when it is gone. Safe to call twice. */
   close(): Promise<void>;

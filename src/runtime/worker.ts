@@ -50,6 +50,9 @@ async function openModel(options: EncoderOptions): Promise<Loaded> {
     intraOpNumThreads: options.threads,
     // A pattern per shape reserves the whole batch once more: half as much memory again for SPLADE, for no time.
     enableMemPattern: false,
+    // Threads that wait by spinning take the cores from the notebook and from each other: on a busy machine a batch
+    // takes half as long again.
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
     logSeverityLevel: options.verbose ? 0 : 3,
     externalData: model.externalData,
   });

@@ -93,6 +93,9 @@ def write_pair(path: Path, state: dict[str, torch.Tensor], config: BertConfig) -
     def summed(value: str, axis: str, keep: int = 0) -> str:
         return graph.op("ReduceSum", value, axis, keepdims=keep)
 
+    def norm(value: str) -> str:
+        return graph.op("ReduceL2", value, axes=[-1], keepdims=1)
+
     special_free = graph.op("Mul", differs(CLS_ID), differs(SEP_ID))
     inner = graph.op("Mul", number("attention_mask"), special_free)
     passage = graph.op("Mul", inner, number("token_type_ids"))
@@ -100,29 +103,40 @@ def write_pair(path: Path, state: dict[str, torch.Tensor], config: BertConfig) -
     importance = graph.op("Gather", graph.weight("interaction.importance.weight"), "input_ids")
     stretched = graph.op("Mul", graph.op("Squeeze", importance, last), graph.constant(InteractionHead.CONTRAST))
     soft = graph.op("Softplus", stretched)
-    raw = graph.op("Mul", query, soft)
-    weights = ratio(raw, summed(raw, second, 1))
-    outside = graph.op("Sub", graph.constant(1.0), passage)
-    blocked = graph.op("Mul", graph.op("Unsqueeze", outside, second), graph.constant(-2.0))
 
-    def best(value: str, name: str) -> str:
+    def outside(part: str) -> str:
+        return graph.op("Mul", graph.op("Sub", part, graph.constant(1.0)), graph.constant(2.0))
+
+    def shares(part: str) -> str:
+        weights = graph.op("Mul", part, soft)
+        return ratio(weights, summed(weights, second, 1))
+
+    slope = graph.op("Mul", graph.weight("interaction.fade"), graph.constant(InteractionHead.FADE))
+    faded = graph.op("Mul", graph.op("CumSum", passage, graph.constant(1, np.int64)), slope)
+    outside_passage = graph.op("Unsqueeze", graph.op("Sub", outside(passage), faded), second)
+    outside_query = graph.op("Unsqueeze", outside(query), last)
+    query_shares, passage_shares = shares(query), shares(passage)
+
+    def both_ways(value: str, name: str) -> list[str]:
         projected = graph.linear(value, f"interaction.{name}", bias=False)
-        unit = ratio(projected, graph.op("ReduceL2", projected, axes=[-1], keepdims=1))
-        similarity = graph.op("MatMul", unit, graph.op("Transpose", unit, perm=[0, 2, 1]))
-        top = graph.op("ReduceMax", graph.op("Add", similarity, blocked), axes=[2], keepdims=0)
-        return summed(graph.op("Mul", top, weights), second, 1)
+        unit = ratio(projected, norm(projected))
+        cosines = graph.op("MatMul", unit, graph.op("Transpose", unit, perm=[0, 2, 1]))
+        answered = graph.op("ReduceMax", graph.op("Add", cosines, outside_passage), axes=[2], keepdims=0)
+        nearest = graph.op("ReduceMax", graph.op("Add", cosines, outside_query), axes=[1], keepdims=0)
+        about = graph.op("Max", nearest, graph.constant(-1.0))
+        return [
+            summed(graph.op("Mul", answered, query_shares), second, 1),
+            summed(graph.op("Mul", about, passage_shares), second, 1),
+        ]
 
     def mean(part: str) -> str:
         picked = graph.op("Mul", states, graph.op("Unsqueeze", part, last))
         count = graph.op("Max", summed(part, second, 1), graph.constant(1e-9))
         return graph.op("Div", summed(picked, second), count)
 
-    def norm(value: str) -> str:
-        return graph.op("ReduceL2", value, axes=[-1], keepdims=1)
-
     left, right = mean(query), mean(passage)
     cosine = ratio(summed(graph.op("Mul", left, right), last, 1), graph.op("Mul", norm(left), norm(right)))
     length = graph.op("Log", graph.op("Add", summed(passage, second, 1), graph.constant(1.0)))
-    features = graph.op("Concat", best(states, "states"), best(words, "words"), cosine, length, axis=1)
+    features = graph.op("Concat", *both_ways(states, "states"), *both_ways(words, "words"), cosine, length, axis=1)
     graph.op("Mul", graph.linear(features, "interaction.mix"), graph.constant(InteractionHead.SHARPNESS))
     graph.save(path, "rerank", INPUTS, "logits", ["batch", 1])

@@ -55,28 +55,31 @@ def splade_model(vocabulary: int) -> BertForMaskedLM:
 class InteractionHead(nn.Module):
     """Late interaction inside a pair model: one logit from `[CLS] query [SEP] passage [SEP]`.
 
-    Each query token takes its best cosine among the passage's tokens, once on projected last
-    states and once on projected word embeddings (as ColBERT's MaxSim, Khattab and Zaharia 2020);
-    both are averaged over the query with a learned weight for each word piece. The cosine of the
-    two mean states is the third feature, and the fourth is the logarithm of the passage's length,
-    because a maximum over more tokens is larger by chance. The logit is their learned linear mix.
+    Each query token takes its best cosine among the passage's tokens, less a fade for each token that
+    stands before it there (as ColBERT's MaxSim, Khattab and Zaharia 2020); the mean over the query, by
+    a learned weight for each word piece, is how much of the query the passage answers. The same from
+    the passage's side is how much of the passage is about the query. Both are taken on projected last
+    states and on projected word embeddings. With the cosine of the two mean states and the logarithm
+    of the passage's length that makes six features; the logit is their learned linear mix.
     """
 
-    # Both stretch a parameter, so that the rate which suits the body moves the head as well.
+    # These stretch a parameter, so that the rate which suits the body moves the head as well.
     SHARPNESS = 20.0
     CONTRAST = 10.0
+    FADE = 0.01
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
         self.states = nn.Linear(WIDTH, WIDTH, bias=False)
         self.words = nn.Linear(WIDTH, WIDTH, bias=False)
         self.importance = nn.Embedding(vocabulary, 1)
-        self.mix = nn.Linear(4, 1)
+        self.fade = nn.Parameter(torch.tensor([0.2]))
+        self.mix = nn.Linear(6, 1)
         with torch.no_grad():
             self.states.weight.copy_(torch.eye(WIDTH))
             self.words.weight.copy_(torch.eye(WIDTH))
             self.importance.weight.zero_()
-            self.mix.weight.copy_(torch.tensor([[0.3, 0.6, 0.3, 0.0]]))
+            self.mix.weight.copy_(torch.tensor([[0.3, 0.1, 0.6, 0.1, 0.3, 0.0]]))
             self.mix.bias.fill_(-0.4)
 
     def forward(self, states: Tensor, words: Tensor, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
@@ -84,23 +87,32 @@ class InteractionHead(nn.Module):
         inner = ((mask == 1) & (ids != CLS_ID) & (ids != SEP_ID)).to(states.dtype)
         passage = inner * types.to(states.dtype)
         query = inner - passage
-        weights = query * F.softplus(self.importance(ids).squeeze(-1) * self.CONTRAST)
-        weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
-        blocked = (1.0 - passage).unsqueeze(1) * -2.0
+        importance = F.softplus(self.importance(ids).squeeze(-1) * self.CONTRAST)
         last = int((mask - types).sum(1).max())  # no query token stands at or behind this place
+        outside_passage = (passage - 1.0) * 2.0 - passage.cumsum(1) * (self.fade * self.FADE)
+        outside_query = (query[:, :last] - 1.0) * 2.0
 
-        def best(vectors: Tensor) -> Tensor:
+        def shares(part: Tensor) -> Tensor:
+            weights = part * importance
+            return weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
+
+        query_shares, passage_shares = shares(query)[:, :last], shares(passage)
+
+        def both_ways(vectors: Tensor) -> list[Tensor]:
             unit = vectors / vectors.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-            similarity = unit[:, :last] @ unit.transpose(1, 2) + blocked
-            return (similarity.max(2).values * weights[:, :last]).sum(1)
+            cosines = unit[:, :last] @ unit.transpose(1, 2)
+            answered = (cosines + outside_passage.unsqueeze(1)).max(2).values
+            # -1, the least a cosine can be, where a query has no tokens at all.
+            about = (cosines + outside_query.unsqueeze(2)).max(1).values.clamp(min=-1.0)
+            return [(answered * query_shares).sum(1), (about * passage_shares).sum(1)]
 
         query_mean = mean_pooled(states, query)
         passage_mean = mean_pooled(states, passage)
         norms = query_mean.norm(dim=-1) * passage_mean.norm(dim=-1)
         cosine = (query_mean * passage_mean).sum(-1) / norms.clamp(min=1e-6)
         length = torch.log(passage.sum(1) + 1.0)
-        features = torch.stack([best(self.states(states)), best(self.words(words)), cosine, length], dim=1)
-        return self.mix(features) * self.SHARPNESS
+        features = [*both_ways(self.states(states)), *both_ways(self.words(words)), cosine, length]
+        return self.mix(torch.stack(features, dim=1)) * self.SHARPNESS
 
 
 class PairModel(nn.Module):

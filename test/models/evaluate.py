@@ -176,7 +176,6 @@ def evaluate(data: Path) -> list[str]:
         "reranked_candidates": RERANKED,
         **measure(corpus),
     }
-    write_json(HERE / "evaluation.json", report)
     training = json.loads((HERE / "training.json").read_text(encoding="utf-8"))
     write_cards(MODELS, report, training)
     report["folder_bytes"] = {kind.folder: folder_bytes(MODELS / kind.folder) for kind in KINDS}

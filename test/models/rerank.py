@@ -13,7 +13,7 @@ from encoders import PAIR_LIMIT, TEXT_LIMIT, PairModel
 
 EPOCHS = 1
 GROUPS = 16
-RATE = 5.0e-4
+RATE = 1.2e-3
 HARD = 5
 EASY = 1
 NEAREST = 24
@@ -21,6 +21,7 @@ QUERY_ROOM = 40
 PASSAGE_ROOMS = (96, 160, 270, 270)
 CALIBRATION = 0.1
 SLICE = 32
+REPORT = 50
 
 
 @torch.no_grad()
@@ -87,9 +88,9 @@ def train_rerank(
     size = 1 + HARD + EASY
     truth = torch.zeros(GROUPS, size)
     truth[:, 0] = 1.0
-    for epoch in range(EPOCHS):
+    total, done = 0.0, 0
+    for _ in range(EPOCHS):
         order = rng.sample(range(len(bodies)), len(bodies))
-        total = 0.0
         for first in range(0, per_epoch * GROUPS, GROUPS):
             pairs = []
             for row in order[first : first + GROUPS]:
@@ -101,5 +102,8 @@ def train_rerank(
             ranking = F.cross_entropy(logits, torch.zeros(GROUPS, dtype=torch.long))
             calibration = F.binary_cross_entropy_with_logits(logits, truth)
             total += step(model, ranking + CALIBRATION * calibration, optimizer, scheduler)
-        log(f"rerank epoch {epoch + 1}/{EPOCHS}: loss {total / per_epoch:.4f}")
+            done += 1
+            if done % REPORT == 0:
+                log(f"rerank step {done}/{EPOCHS * per_epoch}: loss {total / REPORT:.4f}")
+                total = 0.0
     return model.eval()

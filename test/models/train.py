@@ -1,12 +1,14 @@
 """Trains the three sample models on the CPU, writes their folders, and measures them.
 
     python test/models/train.py
+    python test/models/train.py --only rerank    # from the bi-encoder that is there
 
 Needs the packages of requirements.txt. The same seed, packages and number of threads give the
 same models; two threads are what the figures were measured with.
 """
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -22,14 +24,16 @@ import onnx
 import tokenizers
 import torch
 import transformers
+from tokenizers import Tokenizer
+from transformers import BertModel
 
 from bert_graph import write_dense, write_pair, write_splade
 from corpus import load_corpus
 from dense import train_dense
-from encoders import bert_config
+from encoders import bert_config, dense_model
 from evaluate import HERE, MODELS, ROOT, evaluate, sources
 from folders import DENSE, RERANK, SPLADE, write_folder, write_json
-from graph import rounded
+from graph import read_weights, rounded
 from rerank import train_rerank
 from splade import train_splade
 from wordpieces import train_tokenizer, word_piece_ids
@@ -56,7 +60,16 @@ class Clock:
         self.log(f"{name}: {spent[0]} s, {spent[1]} CPU s")
 
 
-def train(data: Path) -> None:
+def shipped_dense() -> tuple[Tokenizer, BertModel]:
+    """The bi-encoder that is there, and its tokenizer."""
+    folder = MODELS / DENSE.folder
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    model = dense_model(tokenizer.get_vocab_size())
+    model.load_state_dict(read_weights(folder / "onnx" / "model.onnx"))
+    return tokenizer, model.eval()
+
+
+def train(data: Path, only_rerank: bool) -> None:
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
     clock = Clock()
@@ -66,22 +79,29 @@ def train(data: Path) -> None:
     clock.log(f"{len(corpus.train)} sections to train on, {len(corpus.held_out)} held out, of {corpus.documents}")
     queries = [section.query for section in corpus.train]
     bodies = [section.body for section in corpus.train]
-    tokenizer = train_tokenizer([*queries, *bodies])
+    if only_rerank:
+        # The times of the other steps are those of the run that made them.
+        clock.steps = json.loads((HERE / "training.json").read_text(encoding="utf-8"))["steps"]
+        tokenizer, dense = shipped_dense()
+    else:
+        tokenizer = train_tokenizer([*queries, *bodies])
     vocabulary = tokenizer.get_vocab_size()
     pairs = (word_piece_ids(tokenizer, queries), word_piece_ids(tokenizer, bodies))
     clock.done("corpus and tokenizer")
 
-    dense = train_dense(*pairs, vocabulary, SEED, clock.log)
-    write_dense(write_folder(MODELS, DENSE, tokenizer), rounded(dense.state_dict()), bert_config(vocabulary, DENSE.limit))
-    clock.done("dense")
-    splade = train_splade(dense, *pairs, vocabulary, SEED + 1, clock.log)
-    write_splade(
-        write_folder(MODELS, SPLADE, tokenizer), rounded(splade.state_dict()), bert_config(vocabulary, SPLADE.limit)
-    )
-    clock.done("splade")
+    made = []
+    if not only_rerank:
+        dense = train_dense(*pairs, vocabulary, SEED, clock.log)
+        clock.done("dense")
+        splade = train_splade(dense, *pairs, vocabulary, SEED + 1, clock.log)
+        clock.done("splade")
+        made = [(DENSE, dense, write_dense), (SPLADE, splade, write_splade)]
     pair = train_rerank(dense, *pairs, vocabulary, SEED + 2, clock.log)
-    write_pair(write_folder(MODELS, RERANK, tokenizer), rounded(pair.state_dict()), bert_config(vocabulary, RERANK.limit))
     clock.done("rerank")
+    # A folder is replaced only when every training has come to its end.
+    for kind, model, write in (*made, (RERANK, pair, write_pair)):
+        place = write_folder(MODELS, kind, tokenizer)
+        write(place, rounded(model.state_dict()), bert_config(vocabulary, kind.limit))
     write_json(
         HERE / "training.json",
         {
@@ -106,9 +126,10 @@ def train(data: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    data = parser.parse_args().data
-    train(data)
-    missed = evaluate(data)
+    parser.add_argument("--only", choices=["rerank"], help="train the pair model alone, from the bi-encoder that is there")
+    arguments = parser.parse_args()
+    train(arguments.data, arguments.only == "rerank")
+    missed = evaluate(arguments.data)
     for line in missed:
         print(f"missed: {line}", file=sys.stderr)
     sys.exit(1 if missed else 0)

@@ -1,4 +1,8 @@
-/** `session.run` in a loop over batches made beforehand: no tokenizer, no pooling, no other process. */
+/**
+ * `session.run` in a loop over batches made beforehand: no tokenizer, no pooling, no
+ * messages. Session options are those of the inference process, so that the
+ * difference is what stands around the session.
+ */
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { TokenBatch } from "../../../dist/runtime/types.js";
 import { serve } from "./contestant.ts";
@@ -14,6 +18,8 @@ serve<Job>(async ({ onnxFile, batches, threads }) => {
     intraOpNumThreads: threads,
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
+    enableMemPattern: false,
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
   });
   const feeds = batches.map(({ rows, length, ids, mask, types }) => {
     const tensor = (values: ArrayLike<number>) =>
