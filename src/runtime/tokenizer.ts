@@ -30,7 +30,7 @@ export interface Tokenizer {
    * @throws RagError `token_limit_too_small`, and `bad_tokenizer` where the tokenizer has no form for pairs
    */
   encodePair(query: string, passage: string, maxTokens: number): TokenizedText;
-  /** How many tokens a text has, special tokens included, uncut. Makes no ids. */
+  /** How many tokens a text has, special tokens included, uncut. Words seen before cost a look-up. */
   count(text: string): number;
   /** The text of a token id, such as a term of a SPLADE vector; undefined outside the vocabulary. */
   tokenOf(id: number): string | undefined;
@@ -70,9 +70,10 @@ function tokenizer(json: Record<string, unknown>, config: Record<string, unknown
       throw badTokenizer(file, "a piece of text is not in its vocabulary, and it has no unknown token");
     return ids;
   };
+  const keepSpaces = keepsSpaces(json);
   const inPieces = (text: string): number[] => {
     const all: number[] = [];
-    for (const piece of pieces(text, keepsSpaces(json))) for (const id of idsOf(piece)) all.push(id);
+    for (const piece of pieces(text, keepSpaces)) for (const id of idsOf(piece)) all.push(id);
     return all;
   };
   const words = splitsAtSpaces(json)

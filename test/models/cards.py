@@ -46,6 +46,8 @@ TEXTS = {
     ),
 }
 
+STEPS = {DENSE: "dense", SPLADE: "splade", RERANK: "rerank"}
+
 ROWS = {
     "bm25": "BM25 (bm25s, English stems and stop words)",
     "dense": "rag-cells-sample-dense, cosine",
@@ -67,7 +69,8 @@ def figures(report: dict) -> str:
 
 def card(kind: Kind, report: dict, training: dict) -> str:
     library, task, text = TEXTS[kind]
-    documents = ", ".join(f"{count} {name}" for name, count in training["documents"].items() if count)
+    step = training["steps"][STEPS[kind]]
+    documents = ", ".join(f"{count} {name}" for name, count in step["documents"].items() if count)
     terms = report["splade_terms"]
     sparse_line = (
         f"\nOn average {terms['query']:.0f} word pieces carry a weight in a query and {terms['section']:.0f} in a section.\n"
@@ -91,7 +94,7 @@ to be found by its heading path among all of them. Measured on these ONNX files 
 {sparse_line}
 ## Training
 
-`python test/models/train.py`, seed {training["seed"]}: {training["train_sections"]} (heading path, section) pairs out of Markdown pages ({documents}), a
+`python test/models/train.py`, seed {training["seed"]}: {step["train_sections"]} (heading path, section) pairs out of Markdown pages ({documents}), a
 sixth of the documents held out whole, near-duplicate bodies removed. All three models together took {training["wall_seconds"] / 60:.0f} minutes
 ({training["cpu_seconds"] / 60:.0f} CPU minutes) on {training["threads"]} threads.
 

@@ -13,7 +13,7 @@ TEXT_LIMIT = 256
 PAIR_LIMIT = 320
 
 
-def bert_config(vocabulary: int, positions: int) -> BertConfig:
+def bert_config(vocabulary: int, positions: int, attention_dropout: float = 0.1) -> BertConfig:
     return BertConfig(
         vocab_size=vocabulary,
         hidden_size=WIDTH,
@@ -24,7 +24,7 @@ def bert_config(vocabulary: int, positions: int) -> BertConfig:
         type_vocab_size=2,
         pad_token_id=PAD_ID,
         hidden_dropout_prob=0.1,
-        attention_probs_dropout_prob=0.0,  # without it torch takes its fast attention
+        attention_probs_dropout_prob=attention_dropout,
         tie_word_embeddings=True,
     )
 
@@ -120,7 +120,8 @@ class PairModel(nn.Module):
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
-        self.bert = BertModel(bert_config(vocabulary, PAIR_LIMIT), add_pooling_layer=False)
+        # Without dropout on the attention torch takes its fast one, which long pairs need.
+        self.bert = BertModel(bert_config(vocabulary, PAIR_LIMIT, attention_dropout=0.0), add_pooling_layer=False)
         self.interaction = InteractionHead(vocabulary)
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:

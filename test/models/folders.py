@@ -32,6 +32,7 @@ RERANK = Kind(
     PAIR_LIMIT,
     "BertWithInteractionHead",
     {
+        "attention_probs_dropout_prob": 0.0,
         "id2label": {"0": "LABEL_0"},
         "label2id": {"LABEL_0": 0},
         "sentence_transformers": {"activation_fn": "torch.nn.modules.activation.Sigmoid"},

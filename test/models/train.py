@@ -47,15 +47,15 @@ class Clock:
 
     def __init__(self) -> None:
         self.begin = self.last = (time.perf_counter(), time.process_time())
-        self.steps: dict[str, dict[str, float]] = {}
+        self.steps: dict[str, dict] = {}
 
     def log(self, line: str) -> None:
         print(f"{time.perf_counter() - self.begin[0]:7.1f} s  {line}", flush=True)
 
-    def done(self, name: str) -> None:
+    def done(self, name: str, **facts) -> None:
         now = (time.perf_counter(), time.process_time())
         spent = [round(after - before, 1) for after, before in zip(now, self.last, strict=True)]
-        self.steps[name] = {"wall_seconds": spent[0], "cpu_seconds": spent[1]}
+        self.steps[name] = {"wall_seconds": spent[0], "cpu_seconds": spent[1], **facts}
         self.last = now
         self.log(f"{name}: {spent[0]} s, {spent[1]} CPU s")
 
@@ -80,7 +80,7 @@ def train(data: Path, only_rerank: bool) -> None:
     queries = [section.query for section in corpus.train]
     bodies = [section.body for section in corpus.train]
     if only_rerank:
-        # The times of the other steps are those of the run that made them.
+        # The other steps stay as the run that made them wrote them.
         clock.steps = json.loads((HERE / "training.json").read_text(encoding="utf-8"))["steps"]
         tokenizer, dense = shipped_dense()
     else:
@@ -89,15 +89,17 @@ def train(data: Path, only_rerank: bool) -> None:
     pairs = (word_piece_ids(tokenizer, queries), word_piece_ids(tokenizer, bodies))
     clock.done("corpus and tokenizer")
 
+    # Each step keeps what it was trained on: with --only the models come from different states of the pages.
+    read = {"train_sections": len(corpus.train), "documents": corpus.documents}
     made = []
     if not only_rerank:
         dense = train_dense(*pairs, vocabulary, SEED, clock.log)
-        clock.done("dense")
+        clock.done("dense", **read)
         splade = train_splade(dense, *pairs, vocabulary, SEED + 1, clock.log)
-        clock.done("splade")
+        clock.done("splade", **read)
         made = [(DENSE, dense, write_dense), (SPLADE, splade, write_splade)]
     pair = train_rerank(dense, *pairs, vocabulary, SEED + 2, clock.log)
-    clock.done("rerank")
+    clock.done("rerank", **read)
     # A folder is replaced only when every training has come to its end.
     for kind, model, write in (*made, (RERANK, pair, write_pair)):
         place = write_folder(MODELS, kind, tokenizer)
@@ -111,8 +113,6 @@ def train(data: Path, only_rerank: bool) -> None:
             "wall_seconds": round(sum(step["wall_seconds"] for step in clock.steps.values()), 1),
             "cpu_seconds": round(sum(step["cpu_seconds"] for step in clock.steps.values()), 1),
             "steps": clock.steps,
-            "documents": corpus.documents,
-            "train_sections": len(corpus.train),
             "near_duplicates_dropped": corpus.dropped_duplicates,
             "vocabulary": vocabulary,
             "versions": {

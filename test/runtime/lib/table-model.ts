@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openEncoder } from "../../../dist/runtime/encoder.js";
@@ -8,9 +8,18 @@ import { type GraphValue, writeGraph } from "./onnx-writer.ts";
 const FLOAT = 1;
 const INT64 = 7;
 
-/** A folder for one test file's models; the system's temporary folder is cleaned by the system. */
+const folders: string[] = [];
+
+/** A temporary folder, removed when the process exits. */
 export function scratch(): string {
-  return mkdtempSync(join(tmpdir(), "rag-cells-runtime-"));
+  if (folders.length === 0) {
+    process.once("exit", () => {
+      for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    });
+  }
+  const folder = mkdtempSync(join(tmpdir(), "rag-cells-runtime-"));
+  folders.push(folder);
+  return folder;
 }
 
 /** What a table model is made of. */
