@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
-import { availableParallelism, cpus, homedir } from "node:os";
+import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { badConfigFile, badSessionName, badSetting, gpuNotUsable, storeWriteFailed } from "./core/errors.js";
 import { openModelShelf } from "./models/shelf.js";
+import { defaultThreads } from "./runtime/threads.js";
 import type { ModelCard } from "./schema/model-types.js";
 import {
   configKeys,
@@ -117,7 +118,7 @@ async function defaults(env: NodeJS.ProcessEnv): Promise<Settings> {
     rerankBatchCap: null,
     dtype: "fp32",
     device: "auto",
-    threads: Math.max(1, Math.min(availableParallelism(), cpus().length)),
+    threads: defaultThreads(),
     tokenBudget: 1024,
     modelDirs: await defaultModelDirs(env),
     offline: false,

@@ -23,7 +23,7 @@ const rooms: Record<string, readonly string[]> = {
     ]),
   ),
   "look.ts": ["schema", "core", "store", "charts", "stage.ts"],
-  "session.ts": ["schema", "core", "store", "models", "stage.ts"],
+  "session.ts": ["schema", "core", "store", "runtime", "models", "stage.ts"],
   "index.ts": [
     "schema",
     "core",
