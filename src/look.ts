@@ -72,7 +72,7 @@ export async function readChunks(run: ChunkRun, from = 0, to?: number): Promise<
 }
 
 /**
- * Chunks of a run as {@link readChunks} gives them, one at a time, with a megabyte of them in memory. For use inside an async function:
+ * Chunks of a run as {@link readChunks} gives them, one at a time, with 256 KiB of them in memory. For use inside an async function:
  * tslab does not take `for await` at the top of a cell.
  */
 export async function* streamChunks(run: ChunkRun, from = 0, to?: number): AsyncGenerator<Chunk> {

@@ -16,7 +16,7 @@ export async function* linesOf(path: string, signal?: AbortSignal): AsyncGenerat
   let rest: Buffer[] = [];
   let length = 0;
   const pace = pacer(signal);
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>) {
     signal?.throwIfAborted();
     let at = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, at)) {

@@ -59,7 +59,7 @@ export async function openChunkWriter(dir: string): Promise<ChunkWriter> {
 export interface ChunkReader {
   readonly count: number;
   read(row: number): Promise<Chunk>;
-  /** Rows `from .. to`, in order, a megabyte at a time. */
+  /** Rows `from .. to`, in order, 256 KiB at a time. */
   range(from?: number, to?: number): AsyncGenerator<Chunk>;
   close(): Promise<void>;
 }
@@ -85,7 +85,7 @@ export async function openChunkReader(run: Pick<ChunkRun, "dir">): Promise<Chunk
     async *range(from = 0, to = count) {
       for (let at = from; at < to; ) {
         let end = at + 1;
-        while (end < to && (offsets[end + 1] as number) - (offsets[at] as number) < 1 << 20) end++;
+        while (end < to && (offsets[end + 1] as number) - (offsets[at] as number) < 1 << 18) end++;
         for (const line of (await bytes(at, end)).toString("utf8").trimEnd().split("\n"))
           yield JSON.parse(line) as Chunk;
         at = end;
