@@ -20,10 +20,10 @@ export interface KernelSpec {
 /**
  * The compiler inside tslab makes much garbage. With V8's own limits a kernel that
  * has imported this package holds over 300 MB and lets it grow; with a small space
- * for young objects and an old space that grows in steps of 15 % it holds 210 MB,
+ * for young objects and an old space that grows in steps of 10 % it holds 210 MB,
  * and 100,000 chunks fit in 400 MB (`npm run bench:memory`).
  */
-const MEMORY_FLAGS = ["--max-semi-space-size=2", "--heap-growing-percent=15"];
+const MEMORY_FLAGS = ["--max-semi-space-size=1", "--heap-growing-percent=10"];
 
 /** The kernelspec of this installation: absolute paths of node, the preload and tslab. */
 export function kernelSpec(): KernelSpec {
