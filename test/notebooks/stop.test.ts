@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { globSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Kernel, startKernel } from "../../dist/notebook/kernel.js";
@@ -7,8 +8,13 @@ import { root, scratch } from "../lib/sample.ts";
 
 /** Small batches, so that the pass is long enough to be stopped. */
 const open = (dir: string) => `import * as rag from "rag-cells";
-const session = await rag.openSession({ name: "stop", dir: ${JSON.stringify(dir)}, modelDirs: ["sample/models"], dense: ["sample-dense"], sparse: ["bm25"], rerank: "sample-rerank", device: "cpu", tokenBudget: 128 });
+const session = await rag.openSession({ name: "stop", dir: ${JSON.stringify(dir)}, modelDirs: ["sample/models"], dense: ["sample-dense"], sparse: ["bm25"], rerank: "sample-rerank", device: "cpu", threads: 1, tokenBudget: 1 });
 const chunks = await rag.chunk(session, { files: "sample/corpus/**/*.md" });`;
+
+/** Bytes journaled so far: a pass is stopped once it has done something, however fast the machine is. */
+function journaled(dir: string): number {
+  return globSync(join(dir, "stop/runs/dense/*/*.journal")).reduce((bytes, path) => bytes + statSync(path).size, 0);
+}
 
 async function printed(kernel: Kernel, code: string): Promise<string> {
   let text = "";
@@ -24,13 +30,15 @@ async function printed(kernel: Kernel, code: string): Promise<string> {
 test("Stop in a real kernel, twice: the cell ends at once, the kernel and its state live, and the cell goes on", async (t) => {
   const kernel = await startKernel({ cwd: join(root, "notebooks") });
   try {
-    await printed(kernel, open(await scratch("stop")));
+    const dir = await scratch("stop");
+    await printed(kernel, open(dir));
     const total = Number(await printed(kernel, "console.log(chunks.count)"));
     let resumed = 0;
     for (let round = 1; round <= 2; round++) {
+      const before = journaled(dir);
       const running = kernel.execute("const dense = await rag.runDense(session, chunks);");
       await until(() => inferenceProcesses(kernel.pid)[0], "the inference process");
-      await new Promise((resolve) => setTimeout(resolve, 700));
+      await until(() => (journaled(dir) > before + 10_000 ? true : null), "some batches");
       const pressed = performance.now();
       kernel.interrupt();
       const { status } = await running;
@@ -64,7 +72,7 @@ test("a crash in a real kernel names stage, model and batch, and the kernel live
     await printed(kernel, open(await scratch("crash")));
     const running = kernel.execute("const dense = await rag.runDense(session, chunks);");
     const pid = await until(() => inferenceProcesses(kernel.pid)[0], "the inference process");
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 200));
     process.kill(pid, "SIGKILL");
     const { failure } = await running;
     assert.match(failure ?? "", /in the dense stage, model "sample-dense", at batch \d+ of \d+/);

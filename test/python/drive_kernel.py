@@ -63,7 +63,7 @@ try:
             "chunks"
         ),
         "stop": run(
-            'console.log("ready to stop");\nconst dense = await rag.runDense(session, chunks);', interrupt_after=1.0
+            'console.log("ready to stop");\nconst dense = await rag.runDense(session, chunks);', interrupt_after=0.5
         ),
     }
     # tslab answers "abort" for 200 ms after a failed cell.
