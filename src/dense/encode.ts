@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { nonFiniteVector, wrongDimension } from "../core/errors.js";
-import { type Pass, runPass, unpackDense } from "../pass.js";
+import { type Pass, unpackDense } from "../pass.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
-import type { Chunk, DenseVectors } from "../schema/types.js";
+import type { DenseVectors } from "../schema/types.js";
 import { modelUse, type StageWork } from "../stage.js";
 import { openRowWriter } from "../store/arrays.js";
 import type { ChunkReader } from "../store/chunks.js";
 import { vectorsName } from "../store/layout.js";
-import { measureTexts, tokenizerOf } from "../texts.js";
+import { runTextPass } from "../texts.js";
 import { shorten } from "./shorten.js";
 
 /** What a dense pass over a corpus is given. */
@@ -28,21 +28,15 @@ export interface DensePass {
  */
 export async function encodeChunks(work: StageWork, input: DensePass): Promise<DenseVectors> {
   const { chunks, model, settings, dim } = input;
-  const tokenizer = await tokenizerOf(model);
-  const encode = (chunk: Chunk) => tokenizer.encode(model.card.documentPrefix + chunk.text, model.maxTokens);
-  const measured = await work.recorder.timed("tokenize", () =>
-    measureTexts(chunks.range(), chunks.count, encode, work.signal),
-  );
-  const pass = await runPass(work, {
+  const pass = await runTextPass(work, {
     stage: "dense",
     model,
     normalize: true,
-    lengths: measured.lengths,
-    tokens: async (row) => encode(await chunks.read(row)),
-    padId: tokenizer.padId,
-    tokenBudget: settings.tokenBudget,
-    maxRows: 256,
-    threads: settings.threads,
+    count: chunks.count,
+    items: chunks.range(),
+    item: (row) => chunks.read(row),
+    encode: (tokenizer, { text }) => tokenizer.encode(model.card.documentPrefix + text, model.maxTokens),
+    settings,
     unit: "chunks",
   });
   try {
@@ -55,8 +49,8 @@ export async function encodeChunks(work: StageWork, input: DensePass): Promise<D
       rows: chunks.count,
       dim,
       matryoshka: model.card.matryoshka.filter((d) => d < dim),
-      truncated: measured.truncated,
-      lostTokens: measured.lostTokens,
+      truncated: pass.truncated,
+      lostTokens: pass.lostTokens,
       tokens: pass.plan.tokens,
       paddedTokens: pass.plan.paddedTokens,
     };

@@ -1,10 +1,10 @@
 import { modelChanged } from "../core/errors.js";
 import { type Matrix, rowOf } from "../core/matrix.js";
-import { runPass, unpackDense } from "../pass.js";
+import { unpackDense } from "../pass.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { DenseRun, Query } from "../schema/types.js";
 import type { SessionContext, StageWork } from "../stage.js";
-import { measureTexts, tokenizerOf } from "../texts.js";
+import { runQueryPass } from "../texts.js";
 import { fuseRows, planEnsemble } from "./ensemble.js";
 import { shorten } from "./shorten.js";
 
@@ -42,29 +42,8 @@ async function embed(
   dim: number,
   queries: readonly Query[],
 ): Promise<Matrix> {
-  const { tokenBudget, threads } = context.session.settings;
-  const tokenizer = await tokenizerOf(model);
-  const encode = (query: Query) => tokenizer.encode(model.card.queryPrefix + query.text, model.maxTokens);
-  const measured = await measureTexts(queries, queries.length, encode, work.signal);
-  if (measured.truncated > 0) {
-    work.note(
-      "truncated",
-      `${model.card.key} cut ${measured.truncated} queries to its limit of ${model.maxTokens} tokens.`,
-      measured.truncated,
-    );
-  }
-  const pass = await runPass(work, {
-    stage: "fuse",
-    model,
-    normalize: true,
-    lengths: measured.lengths,
-    tokens: async (row) => encode(queries[row] as Query),
-    padId: tokenizer.padId,
-    tokenBudget,
-    maxRows: 256,
-    threads,
-    unit: "queries",
-  });
+  const { settings } = context.session;
+  const pass = await runQueryPass(work, model, queries, { normalize: true, settings });
   try {
     const out: Matrix = { data: new Float32Array(queries.length * dim), rows: queries.length, dim };
     for (const [i, { rows }] of pass.plan.batches.entries()) {

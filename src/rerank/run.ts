@@ -1,12 +1,11 @@
 import { badOption, nonFiniteVector, queriesMissing, wrongDimension, wrongRun } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
-import { runPass, unpackDense } from "../pass.js";
-import type { TokenizedText } from "../runtime/types.js";
+import { unpackDense } from "../pass.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { FusedRun, Query, QueryRanking, QuerySet, RankedCandidate, RerankRun, Skipped } from "../schema/types.js";
 import { contextOf, modelUse, runStage, type Session, type StageWork, skipped } from "../stage.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
-import { measureTexts, tokenizerOf } from "../texts.js";
+import { runTextPass } from "../texts.js";
 
 /** Options of {@link rerank}; what is absent comes from the session's settings. */
 export interface RerankOptions {
@@ -108,28 +107,21 @@ interface ScoreInput {
 }
 
 async function scorePairs(work: StageWork, { chunks, model, pairs, settings }: ScoreInput) {
-  const tokenizer = await tokenizerOf(model);
   const { key, queryPrefix, documentPrefix } = model.card;
-  const encode = async ({ query, row }: Pair): Promise<TokenizedText> => {
-    const { text } = await chunks.read(row);
-    return tokenizer.encodePair(queryPrefix + query.text, documentPrefix + text, model.maxTokens);
-  };
-  const encoded = async function* () {
-    for (const pair of pairs) yield await encode(pair);
-  };
-  const measured = await work.recorder.timed("tokenize", () =>
-    measureTexts(encoded(), pairs.length, (text) => text, work.signal),
-  );
-  const pass = await runPass(work, {
+  const read = async ({ query, row }: Pair) => ({ query: query.text, passage: (await chunks.read(row)).text });
+  const pass = await runTextPass(work, {
     stage: "rerank",
     model,
     normalize: false,
-    lengths: measured.lengths,
-    tokens: (i) => encode(pairs[i] as Pair),
-    padId: tokenizer.padId,
-    tokenBudget: settings.tokenBudget,
+    count: pairs.length,
+    items: (async function* () {
+      for (const pair of pairs) yield await read(pair);
+    })(),
+    item: (i) => read(pairs[i] as Pair),
+    encode: (tokenizer, { query, passage }) =>
+      tokenizer.encodePair(queryPrefix + query, documentPrefix + passage, model.maxTokens),
+    settings,
     maxRows: settings.rerankBatchCap ?? 256,
-    threads: settings.threads,
     unit: "pairs",
   });
   try {
@@ -147,7 +139,7 @@ async function scorePairs(work: StageWork, { chunks, model, pairs, settings }: S
         logits[pair] = logit;
       }
     }
-    return { logits, truncated: measured.truncated, lostTokens: measured.lostTokens };
+    return { logits, truncated: pass.truncated, lostTokens: pass.lostTokens };
   } finally {
     await pass.journal.close();
   }

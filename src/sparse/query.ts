@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { modelChanged } from "../core/errors.js";
 import { type SparseMatrix, type SparseVector, stackSparse } from "../core/sparse-matrix.js";
-import { runPass, unpackSparse } from "../pass.js";
+import { unpackSparse } from "../pass.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Query, SparseRun, SparseVectors } from "../schema/types.js";
 import type { SessionContext, StageWork } from "../stage.js";
-import { measureTexts, tokenizerOf } from "../texts.js";
+import { runQueryPass } from "../texts.js";
 import { type Bm25Options, bm25Query, vocabularyIndex } from "./bm25.js";
 
 /**
@@ -43,29 +43,8 @@ async function spladeQueries(
   model: LocatedModel,
   queries: readonly Query[],
 ): Promise<SparseVector[]> {
-  const { tokenBudget, threads } = context.session.settings;
-  const tokenizer = await tokenizerOf(model);
-  const encode = (query: Query) => tokenizer.encode(model.card.queryPrefix + query.text, model.maxTokens);
-  const measured = await measureTexts(queries, queries.length, encode, work.signal);
-  if (measured.truncated > 0) {
-    work.note(
-      "truncated",
-      `${model.card.key} cut ${measured.truncated} queries to its limit of ${model.maxTokens} tokens.`,
-      measured.truncated,
-    );
-  }
-  const pass = await runPass(work, {
-    stage: "fuse",
-    model,
-    normalize: false,
-    lengths: measured.lengths,
-    tokens: async (row) => encode(queries[row] as Query),
-    padId: tokenizer.padId,
-    tokenBudget,
-    maxRows: 256,
-    threads,
-    unit: "queries",
-  });
+  const { settings } = context.session;
+  const pass = await runQueryPass(work, model, queries, { normalize: false, settings });
   try {
     const out: SparseVector[] = new Array(queries.length);
     for (const [i, { rows }] of pass.plan.batches.entries()) {

@@ -1,14 +1,14 @@
 import { nonFiniteVector } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
-import { runPass, unpackSparse } from "../pass.js";
+import { unpackSparse } from "../pass.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
-import type { Chunk, SparseVectors } from "../schema/types.js";
+import type { SparseVectors } from "../schema/types.js";
 import { modelUse, type StageWork } from "../stage.js";
 import { openSparseWriter } from "../store/arrays.js";
 import type { ChunkReader } from "../store/chunks.js";
 import { sparseNames } from "../store/layout.js";
-import { measureTexts, tokenizerOf } from "../texts.js";
+import { runTextPass } from "../texts.js";
 
 /** What an index of this model's vectors means: a word piece of its own tokenizer. */
 export function spladeSpace(model: LocatedModel): string {
@@ -29,21 +29,15 @@ export async function encodeSplade(
   settings: Settings,
 ): Promise<SparseVectors> {
   const { key } = model.card;
-  const tokenizer = await tokenizerOf(model);
-  const encode = (chunk: Chunk) => tokenizer.encode(model.card.documentPrefix + chunk.text, model.maxTokens);
-  const measured = await work.recorder.timed("tokenize", () =>
-    measureTexts(chunks.range(), chunks.count, encode, work.signal),
-  );
-  const pass = await runPass(work, {
+  const pass = await runTextPass(work, {
     stage: "sparse",
     model,
     normalize: false,
-    lengths: measured.lengths,
-    tokens: async (row) => encode(await chunks.read(row)),
-    padId: tokenizer.padId,
-    tokenBudget: settings.tokenBudget,
-    maxRows: 256,
-    threads: settings.threads,
+    count: chunks.count,
+    items: chunks.range(),
+    item: (row) => chunks.read(row),
+    encode: (tokenizer, { text }) => tokenizer.encode(model.card.documentPrefix + text, model.maxTokens),
+    settings,
     unit: "chunks",
   });
   const from = performance.now();
@@ -90,8 +84,8 @@ export async function encodeSplade(
       terms: offsets.at(-1) as number,
       coverage: (chunks.count - emptyRows) / chunks.count,
       emptyRows,
-      truncated: measured.truncated,
-      lostTokens: measured.lostTokens,
+      truncated: pass.truncated,
+      lostTokens: pass.lostTokens,
       files,
       vocabulary: null,
       termBins: histogram(terms),

@@ -14,7 +14,7 @@ const rooms: Record<string, readonly string[]> = {
   runtime: ["schema", "core"],
   charts: ["schema", "core", "telemetry"],
   "stage.ts": ["schema", "core", "store", "telemetry", "runtime", "charts"],
-  "texts.ts": ["schema", "core", "runtime"],
+  "texts.ts": ["schema", "core", "runtime", "stage.ts", "pass.ts"],
   "pass.ts": ["schema", "core", "store", "telemetry", "runtime", "stage.ts"],
   ...Object.fromEntries(
     ["models", "chunk", "dense", "sparse", "fuse", "rerank", "export"].map((stage) => [

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { markdownBlocks } from "../../dist/chunk/blocks.js";
 import { chunkDocuments } from "../../dist/chunk/documents.js";
 import type { TokenLimit } from "../../dist/chunk/meter.js";
+import { quantile } from "../../dist/core/stats.js";
 import { corpusOf } from "../lib/sample.ts";
 import { watchLateness } from "../runtime/lib/lateness.ts";
 import { checkPromises, cut, words } from "./lib/cut.ts";
@@ -116,13 +117,11 @@ test("no tokenizer is given more than 32,768 characters, whatever its limit", ()
   }
 });
 
-/** The 99th percentile of a 10 ms timer's lateness, while `work` runs. */
+/** The 99th percentile of a 10 ms timer's lateness over at least 100 ticks: a fast machine does the work more than once for them. */
 async function lateness(work: () => Promise<unknown>): Promise<number> {
   const watch = watchLateness();
-  await work();
-  const late = watch.stop().sort((a, b) => a - b);
-  assert.ok(late.length > 20, `${late.length} ticks`);
-  return late[Math.floor(late.length * 0.99)] as number;
+  while (watch.ticks < 100) await work();
+  return quantile(watch.stop(), 0.99);
 }
 
 test("the event loop stays free inside a large document: a 10 ms timer is late by at most 20 ms at the 99th percentile", async (t) => {

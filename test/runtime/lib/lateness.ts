@@ -1,5 +1,5 @@
 /** Watches how late a timer of 10 ms fires: what a notebook's event loop feels. */
-export function watchLateness(): { stop(): number[] } {
+export function watchLateness(): { readonly ticks: number; stop(): number[] } {
   const late: number[] = [];
   let due = performance.now() + 10;
   const tick = () => {
@@ -10,6 +10,9 @@ export function watchLateness(): { stop(): number[] } {
   };
   let timer = setTimeout(tick, 10);
   return {
+    get ticks() {
+      return late.length;
+    },
     stop() {
       clearTimeout(timer);
       return late;
