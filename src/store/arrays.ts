@@ -38,18 +38,23 @@ interface ArrayFile {
 async function openArray(path: string, type: NpyType, shape: readonly number[]): Promise<ArrayFile> {
   const header = encodeNpyHeader({ type, shape });
   const bytes = npyTypes[type].bytes;
-  let file: FileHandle;
+  let file: FileHandle | undefined;
   try {
     file = await open(path, "w");
     await file.truncate(header.length + shape.reduce((a, b) => a * b, bytes));
     await writeAt(file, header, 0);
   } catch (cause) {
+    await file?.close().catch(() => {});
     throw storeWriteFailed(path, "an array", cause);
   }
+  return arrayFile(path, file, header.length, bytes);
+}
+
+function arrayFile(path: string, file: FileHandle, start: number, bytes: number): ArrayFile {
   return {
     async write(element, data) {
       const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      await writeAt(file, raw, header.length + element * bytes).catch((cause) => {
+      await writeAt(file, raw, start + element * bytes).catch((cause) => {
         throw storeWriteFailed(path, "an array", cause);
       });
     },

@@ -33,8 +33,9 @@ export async function openJournal<M>(path: string, plan: string): Promise<Journa
   const file = await open(path, "r+").catch(() => open(path, "w+"));
   const header = Buffer.from(`${JSON.stringify({ schema: SCHEMA, plan })}\n`);
   const frames: { meta: M; at: number; bytes: number }[] = [];
-  let end = await readFrames(file, header, frames);
+  let end: number;
   try {
+    end = await readFrames(file, header, frames);
     if (end === 0) {
       await file.truncate(0);
       await writeAll(file, header, 0);

@@ -57,3 +57,10 @@ export function writeDenseBench(folder: string, count: number, seed = 7): DenseB
   );
   return { folder, onnxFile, tokenizerFile, configFile, texts };
 }
+
+/** Floating point operations of all matrix products for `rows` texts padded to `length` tokens: 2 for each multiplication. */
+export function productsOf(rows: number, length: number): number {
+  const { layers, hidden, intermediate } = MINILM;
+  const weights = 4 * hidden ** 2 + 2 * hidden * intermediate;
+  return 2 * layers * rows * length * (weights + 2 * length * hidden);
+}

@@ -17,7 +17,7 @@ export interface Ours extends Contestant {
 }
 
 /** As the dense pass does it: lengths first, then batches by token budget, each tokenised when it is due, order restored. */
-export async function ours(bench: DenseBench, threads: number, tokenBudget: number): Promise<Ours> {
+export async function ours(bench: DenseBench, threads: number, tokenBudget: number, name = "rag-cells"): Promise<Ours> {
   const { texts } = bench;
   const tokenizer = await loadTokenizer(bench.tokenizerFile, bench.configFile);
   const encoder = await openEncoder({
@@ -39,7 +39,7 @@ export async function ours(bench: DenseBench, threads: number, tokenBudget: numb
   let vectors = new Float32Array();
   let peak = 0;
   return {
-    name: "rag-cells",
+    name,
     loadSeconds: encoder.loadSeconds,
     async run() {
       const start = performance.now();

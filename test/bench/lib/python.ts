@@ -6,9 +6,24 @@ import { fileURLToPath } from "node:url";
 import type { Contestant } from "./contestant.ts";
 import { type DenseBench, MAX_TOKENS } from "./dense-model.ts";
 
+/** sentence-transformers, and how fast this machine multiplies. */
+export interface PythonContestant extends Contestant {
+  /** GFLOP/s of torch's largest float32 products, one figure a run. */
+  products(): readonly number[];
+}
+
+const python = process.env.RAG_CELLS_PYTHON ?? "python3";
+
+/** The bench's model with int8 weights, as onnxruntime's own tool makes them; or why there is none. */
+export function int8File(bench: DenseBench): { readonly file: string } | string {
+  const file = join(bench.folder, "onnx/model_quantized.onnx");
+  const script = `import sys; from onnxruntime.quantization import QuantType, quantize_dynamic; quantize_dynamic(sys.argv[1], sys.argv[2], weight_type=QuantType.QInt8)`;
+  const made = spawnSync(python, ["-c", script, bench.onnxFile, file], { encoding: "utf8" });
+  return made.status === 0 ? { file } : `${python} can't import onnxruntime.quantization and onnx`;
+}
+
 /** sentence-transformers, or why it can't take part. */
-export async function pythonContestant(bench: DenseBench, threads: number): Promise<Contestant | string> {
-  const python = process.env.RAG_CELLS_PYTHON ?? "python3";
+export async function pythonContestant(bench: DenseBench, threads: number): Promise<PythonContestant | string> {
   const probe = spawnSync(python, ["-c", "import sentence_transformers, torch"], { encoding: "utf8" });
   if (probe.status !== 0)
     return `${python} can't import sentence_transformers and torch; set RAG_CELLS_PYTHON to one that can`;
@@ -27,11 +42,15 @@ export async function pythonContestant(bench: DenseBench, threads: number): Prom
     return value as string;
   };
   while ((await line()) !== "ready");
+  const products: number[] = [];
   return {
     name: "sentence-transformers",
+    products: () => products,
     async run() {
       child.stdin.write("run\n");
-      return Number(await line());
+      const [seconds, gflops] = (await line()).split(" ").map(Number) as [number, number];
+      products.push(gflops);
+      return seconds;
     },
     async close() {
       child.stdin.end();
