@@ -11,8 +11,19 @@ export const revisionPattern = /^[0-9a-f]{40}$/;
 
 const Key = z.string().regex(modelKeyPattern, 'must be letters, digits, "_", "-" and single ".", at most 96');
 const HubId = z.string().regex(new RegExp(`^${STEP}/${STEP}$`), 'must be "owner/name"');
-const FilePath = z.string().regex(new RegExp(`^${STEP}(?:/${STEP}){0,4}$`), "must be a relative path without ..");
-const FileName = z.string().regex(new RegExp(`^${STEP}$`), "must be a plain file name");
+const OnnxPath = z
+  .string()
+  .regex(new RegExp(`^${STEP}(?:/${STEP}){0,4}$`), "must be a relative path without ..")
+  .endsWith(".onnx", "must be an .onnx file");
+/** Pickles and scripts run code when a tool opens them; none of these endings is one of ONNX's raw tensor data. */
+const NO_TENSORS = /\.(?:pt|pth|bin|pkl|pickle|ckpt|py|json|safetensors|h5|msgpack)$/i;
+const DataName = z
+  .string()
+  .regex(new RegExp(`^${STEP}$`), "must be a plain file name")
+  .refine(
+    (name) => !NO_TENSORS.test(name),
+    "must be raw tensor data such as model.onnx_data, never a pickle or a script",
+  );
 const Dtype = z.enum(["fp32", "fp16", "int8"]);
 
 /** What each role's vectors can be pooled by; `none` in the sparse and dense roles marks a model this library can't run. */
@@ -28,8 +39,8 @@ const ModelCardSchema = z
     role: z.enum(["dense", "sparse", "rerank"]),
     hubId: HubId,
     revision: z.string().regex(revisionPattern, "must be a full commit, 40 hex digits").nullable(),
-    onnx: z.partialRecord(Dtype, FilePath).nullable(),
-    externalData: z.partialRecord(Dtype, z.array(FileName)),
+    onnx: z.partialRecord(Dtype, OnnxPath).nullable(),
+    externalData: z.partialRecord(Dtype, z.array(DataName)),
     dim: z.int().min(1).max(1_000_000),
     matryoshka: z.array(z.int().min(1)),
     pooling: z.enum(["mean", "cls", "last_token", "splade", "none"]),

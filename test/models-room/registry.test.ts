@@ -125,6 +125,31 @@ test("rows that break a rule are refused by field and rule", () => {
   assert.throws(() => modelRows("bge-m3" as unknown as []), says("bad_model_row", "array"));
 });
 
+test("a row names ONNX files and raw tensor data, nothing that could run code", () => {
+  for (const path of ["pytorch_model.bin", "onnx/model.onnx.py", "model.pt", "model.onnx_data", "onnx/model"]) {
+    assert.throws(
+      () => modelRows([row({ onnx: { fp32: path }, externalData: {} })]),
+      says("bad_model_row", "onnx.fp32: must be an .onnx file"),
+      path,
+    );
+  }
+  const endings = "pt pth bin pkl pickle ckpt py json safetensors h5 msgpack".split(" ");
+  for (const ending of [...endings, ...endings.map((ending) => ending.toUpperCase())]) {
+    assert.throws(
+      () => modelRows([row({ externalData: { fp32: ["model.onnx_data", `weights.${ending}`] } })]),
+      says(
+        "bad_model_row",
+        "externalData.fp32.1",
+        "raw tensor data such as model.onnx_data",
+        "never a pickle or a script",
+      ),
+      ending,
+    );
+  }
+  for (const name of ["model.onnx_data", "model.onnx_data_1", "model.onnx.data", "weights"])
+    assert.equal(modelRows([row({ externalData: { fp32: [name] } })]).at(-1)?.key, "own-model", name);
+});
+
 test("distances worked out by hand", () => {
   for (const [a, b, edits] of [
     ["", "", 0],
