@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { editDistance } from "../../dist/core/edit-distance.js";
 import { RagError } from "../../dist/core/errors.js";
+import { openSession } from "../../dist/index.js";
 import { findModel, listModels, modelRows } from "../../dist/models/registry.js";
 import { otherNames, roughSizes } from "../../dist/models/registry-data.js";
 import { parseModelCard } from "../../dist/schema/model-card.js";
-import type { ModelCard } from "../../dist/schema/model-types.js";
+import type { ModelCard, ModelRole } from "../../dist/schema/model-types.js";
+import { tempRoot } from "./folder.ts";
 
 const says =
   (code: string, ...words: string[]) =>
@@ -35,7 +37,7 @@ test("no two rows answer to one key, and every table is of rows that exist", () 
   const keys = listModels().map(({ key }) => key.toLowerCase());
   assert.equal(new Set(keys).size, keys.length);
   for (const [key, names] of Object.entries(otherNames)) {
-    for (const name of names) assert.equal(findModel(name).key, key);
+    for (const name of names) assert.equal(findModel(name, findModel(key).role).key, key);
   }
   for (const [hubId, sizes] of Object.entries(roughSizes)) {
     const cards = listModels().filter((card) => card.hubId === hubId);
@@ -49,13 +51,45 @@ test("no two rows answer to one key, and every table is of rows that exist", () 
   }
 });
 
-test("the reference's models and the usual ones all have a row", () => {
-  const names = `jina-code-embeddings-1.5b bge-m3 jina-embeddings-v4 qwen3-embedding-0.6b nomic-coderank qdrant-minilm-onnx all-miniLM-l6
-    splade splade-v3 qdrant-bm25 qdrant-minilm-attention jina-reranker-v3 coderank-bi-encoder bge-reranker-v2-m3
-    bge-small-en-v1.5 splade-pp-en-v1 ms-marco-minilm-l-6-v2 jina-reranker-v1-turbo-en
-    sentence-transformers/all-MiniLM-L6-v2 BAAI/bge-m3 Qwen/Qwen3-Embedding-0.6B nomic-ai/CodeRankEmbed prithivida/Splade_PP_en_v1
-    naver/splade-cocondenser-ensembledistil jinaai/jina-reranker-v3 sample-dense sample-splade sample-rerank`;
+test("the models that people ask for all have a row, by every name they go by", () => {
+  const names = `sentence-transformers/all-MiniLM-L6-v2 bge-small-en-v1.5 bge-base-en-v1.5 e5-small-v2 multilingual-e5-small
+    gte-small snowflake-arctic-embed-xs nomic-embed-text-v1.5 jina-embeddings-v2-small-en mxbai-embed-large-v1
+    splade-pp-en-v1 prithivida/Splade_PP_en_v1 ms-marco-minilm-l-6-v2 jina-reranker-v1-turbo-en bge-reranker-base
+    mxbai-rerank-xsmall-v1 sample-dense sample-splade sample-rerank`;
   for (const name of names.split(/\s+/)) assert.ok(findModel(name), name);
+});
+
+test("every key and hub id of the system this library follows has a row, in the same role", () => {
+  const names: Record<ModelRole, string> = {
+    dense: `jina-code-embeddings-1.5b bge-m3 jina-embeddings-v4 qwen3-embedding-0.6b nomic-coderank qdrant-minilm-onnx
+      all-miniLM-l6 jinaai/jina-code-embeddings-1.5b BAAI/bge-m3 jinaai/jina-embeddings-v4 Qwen/Qwen3-Embedding-0.6B
+      nomic-ai/CodeRankEmbed Qdrant/all-MiniLM-L6-v2-onnx sentence-transformers/all-MiniLM-L6-v2`,
+    sparse: `splade splade-v3 qdrant-bm25 qdrant-minilm-attention naver/splade-cocondenser-ensembledistil naver/splade-v3
+      Qdrant/bm25 Qdrant/all_miniLM_L6_v2_with_attentions`,
+    rerank: `jina-reranker-v3 coderank-bi-encoder bge-reranker-v2-m3 jinaai/jina-reranker-v3 nomic-ai/CodeRankEmbed
+      BAAI/bge-reranker-v2-m3`,
+  };
+  for (const role of ["dense", "sparse", "rerank"] as const)
+    for (const name of names[role].split(/\s+/)) assert.equal(findModel(name, role).role, role, name);
+});
+
+test("the models of a session that nothing was set for have fp32 files and may be used commercially", async () => {
+  const session = await openSession({ name: "defaults", dir: tempRoot(), device: "cpu", dtype: "fp32" });
+  const { dense, sparse, rerank } = session.settings;
+  session.close();
+  const wanted = [
+    ...dense.map((key) => findModel(key, "dense")),
+    ...sparse.map((key) => findModel(key, "sparse")),
+    findModel(rerank, "rerank"),
+  ];
+  assert.deepEqual(
+    wanted.map(({ key }) => key),
+    ["bge-small-en-v1.5", "splade-pp-en-v1", "ms-marco-minilm-l-6-v2"],
+  );
+  for (const { key, onnx, commercialUse } of wanted) {
+    assert.match(onnx?.["fp32"] ?? "", /\.onnx$/, key);
+    assert.equal(commercialUse, true, key);
+  }
 });
 
 test("a name is a key, or in any case a key, a hub id or another name", () => {
