@@ -1,8 +1,11 @@
+import { modelList } from "./charts/card-models.js";
 import { showCard } from "./charts/present.js";
 import { type HistoryTable, historyTable } from "./charts/tables.js";
 import { noRunYet, unknownVectors, wrongRun } from "./core/errors.js";
 import type { Matrix } from "./core/matrix.js";
 import type { SparseMatrix } from "./core/sparse-matrix.js";
+import { registryRows } from "./models/registry-data.js";
+import type { ModelCard } from "./schema/model-types.js";
 import type {
   AnyRun,
   Chunk,
@@ -51,6 +54,14 @@ export async function latest<K extends StageName>(session: Session, stage: K): P
 /** What ran in this session, oldest first, as an arquero table: stage, id, at, outcome, seconds. */
 export async function history(session: Session): Promise<HistoryTable> {
   return historyTable(await contextOf(session).store.history());
+}
+
+/**
+ * Every model this library knows by itself, as rows of data; as a cell's last
+ * expression it shows them as a table. A row is what `addModels` takes.
+ */
+export function listModels(): readonly ModelCard[] {
+  return modelList(registryRows);
 }
 
 /** Shows a run's card now, also in the middle of a cell; in a plain terminal prints its text. */

@@ -4,11 +4,6 @@ import type { ModelCard, ModelRole } from "../schema/model-types.js";
 import { type Named, nearNames } from "./near.js";
 import { otherNames, registryRows } from "./registry-data.js";
 
-/** Every model this library knows by itself, as rows of data. */
-export function listModels(): readonly ModelCard[] {
-  return registryRows;
-}
-
 /**
  * The known rows and the operator's: an added row of the same key takes the place
  * of the known one.

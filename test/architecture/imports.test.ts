@@ -22,7 +22,7 @@ const rooms: Record<string, readonly string[]> = {
       ["schema", "core", "store", "telemetry", "runtime", "stage.ts", "texts.ts", "pass.ts"],
     ]),
   ),
-  "look.ts": ["schema", "core", "store", "charts", "stage.ts"],
+  "look.ts": ["schema", "core", "store", "charts", "models", "stage.ts"],
   "session.ts": ["schema", "core", "store", "runtime", "models", "stage.ts"],
   "index.ts": [
     "schema",

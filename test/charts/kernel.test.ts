@@ -95,6 +95,16 @@ test("the history is a table with a type that a cell can name, and shows itself"
   await sleep(300); // After a failed cell tslab aborts what comes within 200 ms.
 });
 
+test("the list of models shows its table as a cell's last expression, and its rows are plain rows", async () => {
+  await ok(`import { listModels } from "./dist/index.js";`);
+  const [shown, text, ...rest] = await ok("listModels()");
+  assert.deepEqual(rest, []);
+  assert.match(shown?.data["text/html"] ?? "", /<td[^>]*>bge-m3<\/td>/);
+  assert.equal(text?.data["text/plain"], "models\n");
+  const [key] = await ok(`listModels().find((row) => row.key === "bge-m3").hubId`);
+  assert.match(key?.data["text/plain"] ?? "", /Xenova\/bge-m3/);
+});
+
 test("where the module cache does not have the kernel, the cells' own require leads to it", async () => {
   await ok(`import * as tslab from "tslab"; tslab.display.text("loaded");`);
   const published = await ok(`

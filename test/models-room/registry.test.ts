@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { editDistance } from "../../dist/core/edit-distance.js";
 import { RagError } from "../../dist/core/errors.js";
-import { openSession } from "../../dist/index.js";
-import { findModel, listModels, modelRows } from "../../dist/models/registry.js";
+import { listModels, openSession } from "../../dist/index.js";
+import { findModel, modelRows } from "../../dist/models/registry.js";
 import { otherNames, roughSizes } from "../../dist/models/registry-data.js";
 import { parseModelCard } from "../../dist/schema/model-card.js";
 import type { ModelCard, ModelRole } from "../../dist/schema/model-types.js";
@@ -31,6 +31,16 @@ test("every row keeps the rules of a row", () => {
     assert.deepEqual(parsed.card, card);
     if (card.onnx === null) assert.notEqual(card.remark, "", card.key);
   }
+});
+
+test("the list is fresh at each call, and neither it nor a row can be changed", () => {
+  const list = listModels() as ModelCard[];
+  assert.notEqual(list, listModels());
+  assert.deepEqual([...list], [...listModels()]);
+  const first = list[0] as ModelCard;
+  assert.throws(() => list.push(first), TypeError);
+  assert.throws(() => Object.assign(first, { licence: "MIT" }), TypeError);
+  assert.throws(() => Object.assign(first.onnx as object, { fp32: "other.onnx" }), TypeError);
 });
 
 test("no two rows answer to one key, and every table is of rows that exist", () => {
