@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { listModels } from "../../dist/index.js";
 import { markersOf, refreshed } from "./generated.ts";
 import { pageNames, readPage } from "./pages.ts";
 import { manifestFields } from "./schema-tables.ts";
@@ -10,6 +11,14 @@ for (const name of pageNames.filter((page) => markersOf(readPage(page).text).len
     assert.equal(text, refreshed(text));
   });
 }
+
+test("the models page has a table for every role, and every model in it", () => {
+  const { text } = readPage("docs/models.md");
+  const roles = new Set(listModels().map(({ role }) => role));
+  assert.deepEqual(markersOf(text), ["models dense", "models sparse", "models rerank"]);
+  assert.deepEqual([...roles].map((role) => `models ${role}`).sort(), [...markersOf(text)].sort());
+  for (const { key } of listModels()) assert.equal(text.split(`\n| \`${key}\` |`).length, 2, key);
+});
 
 test("the manifest page has a section for every field that has fields of its own", () => {
   const { text, headings } = readPage("docs/manifest.md");

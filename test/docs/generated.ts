@@ -1,5 +1,6 @@
 /** The parts of the pages that are made from the code: what each marker stands for. */
 import { type Declaration, publicDeclarations } from "./declarations.ts";
+import { modelsTable } from "./models-tables.ts";
 import { manifestTable, settingsTable } from "./schema-tables.ts";
 
 const MARKED = /<!-- generated: ([^>]+?) -->\n[\s\S]*?<!-- end -->/g;
@@ -22,6 +23,7 @@ function partOf(what: string): string {
   const [kind, name = ""] = what.split(" ");
   if (kind === "declaration") return declarationPart(name);
   if (kind === "manifest") return manifestTable(name);
+  if (kind === "models") return modelsTable(name);
   throw new Error(`a page asks for the generated part ${JSON.stringify(what)}, which nothing makes`);
 }
 
