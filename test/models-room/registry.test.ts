@@ -97,7 +97,7 @@ test("the models of a session that nothing was set for have fp32 files and may b
     ["bge-small-en-v1.5", "splade-pp-en-v1", "ms-marco-minilm-l-6-v2"],
   );
   for (const { key, onnx, commercialUse } of wanted) {
-    assert.match(onnx?.["fp32"] ?? "", /\.onnx$/, key);
+    assert.match(onnx?.fp32 ?? "", /\.onnx$/, key);
     assert.equal(commercialUse, true, key);
   }
 });
