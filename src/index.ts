@@ -13,6 +13,7 @@ export { type HeadingSample, queries, queriesFromFile, queriesFromHeadings } fro
 export { type FuseOptions, fuse } from "./fuse/run.js";
 export { history, latest, listModels, readChunks, readSparse, readVectors, show, streamChunks } from "./look.js";
 export { type PrimeOptions, primeCache } from "./models/prime.js";
+export { verifyCache } from "./models/verify.js";
 export { type RerankOptions, rerank } from "./rerank/run.js";
 export type { ModelCard, ModelRole, Pooling } from "./schema/model-types.js";
 export type { Provenance, SettingLayer, SettingSource, Settings } from "./schema/settings-types.js";

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { badConfigFile, badSessionName, badSetting, gpuNotUsable, storeWriteFailed } from "./core/errors.js";
-import { openModelShelf } from "./models/shelf.js";
+import { bindShelf, openModelShelf } from "./models/shelf.js";
 import { defaultThreads } from "./runtime/threads.js";
 import type { ModelCard } from "./schema/model-types.js";
 import {
@@ -44,8 +44,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const { name, dir, addModels = [], ...call } = options;
   if (typeof name !== "string" || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw badSessionName(name);
   const env = process.env;
+  const root = resolve(
+    dir ?? env["RAG_CELLS_DIR"] ?? (existsSync("/kaggle/working") ? "/kaggle/working/rag-cells" : "out"),
+  );
   const resolved = resolveSettings([
-    { layer: "default", source: "default", values: { ...(await defaults(env)) } },
+    { layer: "default", source: "default", values: { ...(await defaults(env, root)) } },
     ...(await configLayers(process.cwd())),
     { layer: "environment", source: "env", values: fromEnvironment(env) },
     { layer: "call", source: "call", values: call },
@@ -54,14 +57,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, provenance } = resolved;
   if (settings.device === "auto") refuseIdleGpu(env);
 
-  const shelf = openModelShelf(addModels, settings);
+  const shelf = openModelShelf(addModels, settings, await hubToken(env));
   for (const key of settings.dense) shelf.card(key, "dense");
   for (const key of settings.sparse) if (key !== "bm25") shelf.card(key, "sparse");
   shelf.card(settings.rerank, "rerank");
 
-  const root = resolve(
-    dir ?? env["RAG_CELLS_DIR"] ?? (existsSync("/kaggle/working") ? "/kaggle/working/rag-cells" : "out"),
-  );
   const layout = layoutOf(join(root, name));
   await makeFolder(root, layout.dir);
   const lock = await lockSession(layout.lockFile, name);
@@ -88,6 +88,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     closed: false,
   };
   bindContext(context);
+  bindShelf(session, shelf);
   return session;
 }
 
@@ -103,7 +104,8 @@ async function makeFolder(root: string, dir: string): Promise<void> {
 }
 
 /** Defaults that depend on the machine stand here; all others too, so that one place answers. */
-async function defaults(env: NodeJS.ProcessEnv): Promise<Settings> {
+async function defaults(env: NodeJS.ProcessEnv, root: string): Promise<Settings> {
+  const cacheDir = hubCache(env);
   return {
     dense: ["bge-small-en-v1.5"],
     denseWeights: {},
@@ -120,16 +122,33 @@ async function defaults(env: NodeJS.ProcessEnv): Promise<Settings> {
     device: "auto",
     threads: defaultThreads(),
     tokenBudget: 1024,
-    modelDirs: await defaultModelDirs(env),
+    modelDirs: [cacheDir, ...(await attachedDatasets())],
+    cacheDir,
+    modelLock: join(root, "models.lock.json"),
+    hubEndpoint: "https://huggingface.co",
     offline: false,
   };
 }
 
-/** The Python hub's cache, then every attached Kaggle dataset. */
-async function defaultModelDirs(env: NodeJS.ProcessEnv): Promise<string[]> {
-  const hub = env["HF_HUB_CACHE"] ?? join(env["HF_HOME"] ?? join(homedir(), ".cache", "huggingface"), "hub");
+/** Where Python's hub client keeps its cache. */
+function hubCache(env: NodeJS.ProcessEnv): string {
+  return env["HF_HUB_CACHE"] ?? join(env["HF_HOME"] ?? join(homedir(), ".cache", "huggingface"), "hub");
+}
+
+/** The token for the hub, from the environment or `.env`: no setting, so that it stands in no run, card or message. */
+async function hubToken(env: NodeJS.ProcessEnv): Promise<string | null> {
+  const file = parseEnv((await readOptional(join(process.cwd(), ".env"))) ?? "");
+  const token = (env["HF_TOKEN"] ?? file["HF_TOKEN"] ?? "").trim();
+  if (token === "") return null;
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw badSetting("HF_TOKEN", "(not shown)", "env", "a token is one word of printable ASCII characters");
+  return token;
+}
+
+/** Kaggle's attached datasets, in order. */
+async function attachedDatasets(): Promise<string[]> {
   const datasets = await readdir("/kaggle/input").catch(() => []);
-  return [hub, ...datasets.sort().map((dataset) => join("/kaggle/input", dataset))];
+  return datasets.sort().map((dataset) => join("/kaggle/input", dataset));
 }
 
 async function configLayers(cwd: string): Promise<SettingsLayer[]> {

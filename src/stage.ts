@@ -5,7 +5,17 @@ import { contentId } from "./core/hash.js";
 import { stopSignal } from "./runtime/stop.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
-import type { ModelUse, Note, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
+import type {
+  CachePack,
+  CacheReport,
+  ModelUse,
+  Note,
+  PrimePlan,
+  RunBase,
+  RunOf,
+  Skipped,
+  StageName,
+} from "./schema/types.js";
 import type { RunStore, StoredRun } from "./store/runs.js";
 import { type Recorder, startRecorder } from "./telemetry/recorder.js";
 
@@ -27,7 +37,7 @@ export interface SessionContext {
   readonly session: Session;
   readonly store: RunStore;
   /** Finds models on disk; one error names everything that is missing. */
-  locate(keys: readonly { readonly key: string; readonly role: ModelRole }[]): Promise<LocatedModel[]>;
+  locate(keys: readonly { readonly key: string; readonly role: ModelRole }[]): Promise<readonly LocatedModel[]>;
   /** A registry row. @throws RagError `unknown_model` */
   card(key: string, role: ModelRole): ModelCard;
   closed: boolean;
@@ -51,17 +61,21 @@ export function contextOf(session: Session): SessionContext {
   return context;
 }
 
-/** What a stage's work is given. */
-export interface StageWork {
-  /** The folder of the run in the making. */
-  readonly dir: string;
+/** What work that can be stopped is given. */
+export interface Stoppable {
   /** Aborts when the operator presses Stop. */
   readonly signal: AbortSignal;
+  progress(options: ProgressOptions): Progress;
+}
+
+/** What a stage's work is given. */
+export interface StageWork extends Stoppable {
+  /** The folder of the run in the making. */
+  readonly dir: string;
   readonly recorder: Recorder;
   note(code: string, message: string, count?: number): void;
   /** Counts batches taken over from an interrupted attempt. */
   resumed(batches: number): void;
-  progress(options: ProgressOptions): Progress;
 }
 
 /** What identifies a run, and how it is made. */
@@ -96,27 +110,22 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
     await context.store.log({ stage, id, at: new Date().toISOString(), outcome: "reused", seconds: 0 });
     return present(context, stage, stored, true, input.inMemory);
   }
-  const { dir: folder } = context.session;
-  const busy = running.get(folder);
-  if (busy) throw stageBusy(busy, stage);
-  running.set(folder, stage);
-  const stop = await stopSignal();
-  try {
+  return underStop(context, stage, async (tools) => {
+    const { signal } = tools;
     const recorder = startRecorder(input.began);
     const dir = await context.store.begin(stage, id, input.rerun);
     const notes: Note[] = [];
     let resumedBatches = 0;
     const result = await input.work({
+      ...tools,
       dir,
-      signal: stop.signal,
       recorder,
       note: (code, message, count) => notes.push(count === undefined ? { code, message } : { code, message, count }),
       resumed: (batches) => {
         resumedBatches += batches;
       },
-      progress,
     });
-    if (stop.signal.aborted) throw stopped(`in the ${stage} stage`);
+    if (signal.aborted) throw stopped(`in the ${stage} stage`);
     const run = {
       kind: stage,
       id,
@@ -132,6 +141,26 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
     const { seconds } = run.telemetry;
     await context.store.log({ stage, id, at: new Date().toISOString(), outcome, seconds });
     return present(context, stage, run, false, input.inMemory);
+  });
+}
+
+/**
+ * Does work that the operator can stop, alone in the session's folder.
+ *
+ * @throws RagError `stage_busy`, `stopped`, and whatever the work throws
+ */
+export async function underStop<T>(
+  context: SessionContext,
+  stage: StageName,
+  work: (tools: Stoppable) => Promise<T>,
+): Promise<T> {
+  const { dir: folder } = context.session;
+  const busy = running.get(folder);
+  if (busy) throw stageBusy(busy, stage);
+  running.set(folder, stage);
+  const stop = await stopSignal();
+  try {
+    return await work({ signal: stop.signal, progress });
   } catch (error) {
     // Whatever an aborted stage trips over, the cause is the operator's Stop.
     if (stop.signal.aborted && !(error instanceof RagError && error.code === "stopped"))
@@ -180,6 +209,12 @@ export function modelKeys(
 export function modelUse(model: LocatedModel): ModelUse {
   const { card, revision, fingerprint, root, dtype, maxTokens } = model;
   return { key: card.key, hubId: card.hubId, revision, fingerprint, root, dtype, device: "cpu", maxTokens };
+}
+
+/** A value that is no run, with its card. */
+export async function withCard<T extends PrimePlan | CacheReport | CachePack>(value: T): Promise<T> {
+  await prepareCard(value);
+  return value;
 }
 
 /** The value of a stage that is switched off, with its card. */

@@ -1,4 +1,5 @@
-import type { AnyRun, QuerySet, Skipped } from "../schema/types.js";
+import type { AnyRun, CachePack, CacheReport, PrimePlan, QuerySet, Skipped } from "../schema/types.js";
+import { cachePackCard, cacheReportCard, primePlanCard } from "./card-cache.js";
 import { chunkCard } from "./card-chunk.js";
 import { denseCard } from "./card-dense.js";
 import { exportCard } from "./card-export.js";
@@ -10,7 +11,7 @@ import { sparseCard } from "./card-sparse.js";
 import type { Card } from "./card-types.js";
 
 /** What has a card. */
-export type Showable = AnyRun | Skipped | QuerySet;
+export type Showable = AnyRun | Skipped | QuerySet | PrimePlan | CacheReport | CachePack;
 
 /** The card of a value: plain data, computed from the value alone. */
 export function cardOf(value: Showable): Card {
@@ -33,5 +34,11 @@ export function cardOf(value: Showable): Card {
       return skippedCard(value);
     case "queries":
       return queriesCard(value);
+    case "prime_plan":
+      return primePlanCard(value);
+    case "cache_report":
+      return cacheReportCard(value);
+    case "cache_pack":
+      return cachePackCard(value);
   }
 }

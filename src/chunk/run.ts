@@ -63,7 +63,7 @@ export async function chunk(session: Session, options: ChunkOptions): Promise<Ch
 }
 
 /** The models whose limits chunks must keep: those that read a chunk whole. A cross-encoder's passages are shortened. */
-async function chunkedFor({ session, locate }: SessionContext): Promise<LocatedModel[]> {
+async function chunkedFor({ session, locate }: SessionContext): Promise<readonly LocatedModel[]> {
   const { dense, sparse, enableSparse } = session.settings;
   const wanted = dense.map((key) => ({ key, role: "dense" as const }));
   const splade = enableSparse ? sparse.filter((key) => key !== "bm25") : [];

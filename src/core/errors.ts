@@ -676,6 +676,7 @@ export function missingModelFiles(
     readonly searched: readonly string[];
     readonly missing: readonly { readonly path: string; readonly bytes: number | null; readonly problem: string }[];
   }[],
+  why = "",
 ): RagError {
   const lines = models.map(({ key, hubId, dtype, folder, missing }) => {
     const files = missing.map(
@@ -686,9 +687,11 @@ export function missingModelFiles(
     return `${quote(key)} (${dtype}), ${where}: ${files.join(", ")}`;
   });
   const searched = models[0]?.searched ?? [];
+  const sizes = models.flatMap(({ missing }) => missing.map(({ bytes }) => bytes ?? 0)).reduce((a, b) => a + b, 0);
+  const total = sizes > 0 ? `, about ${roughly(sizes)} of those whose size is known` : "";
   return new RagError(
     "model_files_missing",
-    `Files of ${models.length} ${models.length === 1 ? "model are" : "models are"} missing.\n- ${lines.join("\n- ")}\nSearched: ${searched.length === 0 ? "nowhere, modelDirs is empty" : quoteList(searched)}. Put the files in a folder named as the model's key under one of these, or name the folder that holds the models: openSession({ ..., modelDirs: ["..."] }).`,
+    `Files of ${models.length} ${models.length === 1 ? "model are" : "models are"} missing${total}.\n- ${lines.join("\n- ")}\nSearched: ${searched.length === 0 ? "nowhere, modelDirs is empty" : quoteList(searched)}.${why === "" ? "" : ` ${why}`} Run primeCache(session) with the internet on, put the files in a folder named as the model's key under one of these, or name the folder that holds the models: openSession({ ..., modelDirs: ["..."] }).`,
   );
 }
 
@@ -697,6 +700,14 @@ export function modelFileOutside(path: string, target: string, root: string): Ra
   return new RagError(
     "model_file_outside",
     `The model file ${quote(path)} leads to ${quote(target)}, outside of ${quote(root)}. Links must stay inside the folder that is searched: put the file itself there.`,
+  );
+}
+
+/** External data that is a hard link. */
+export function modelFileShared(path: string, names: number): RagError {
+  return new RagError(
+    "model_file_outside",
+    `The external data ${quote(path)} has ${names} names on this disk (hard links), so its bytes may belong to a file outside of the model's folder. Put a copy there: cp --remove-destination "$(realpath FILE)" FILE.`,
   );
 }
 
@@ -889,5 +900,114 @@ export function documentChanged(document: string): RagError {
   return new RagError(
     "document_changed",
     `Document ${quote(document)} changed while it was being chunked. Run the cell again.`,
+  );
+}
+
+// the model cache and the hub
+
+/** A graph that keeps tensors where the model's row names no file. */
+export function modelDataUndeclared(key: string, dtype: string, path: string, problem: string): RagError {
+  return new RagError(
+    "model_file_outside",
+    `The model file ${quote(path)} of ${quote(key)} (${dtype}) can't be used: ${problem}. If it is a file beside it, name it in externalData of the model's row (addModels); any other place is never read.`,
+  );
+}
+
+/** A write to the folder that models are fetched into failed. */
+export function modelCacheWriteFailed(path: string, cause: unknown): RagError {
+  const code = (cause as NodeJS.ErrnoException | null)?.code;
+  const why =
+    code === "ENOSPC" || code === "EDQUOT"
+      ? "The disk is full. Free space there, or name another folder: openSession({ ..., cacheDir })"
+      : code === "EROFS" || code === "EACCES" || code === "EPERM"
+        ? "It can't be written. Name a folder that can: openSession({ ..., cacheDir })"
+        : `The system says: ${cause instanceof Error ? cause.message : String(cause)}. Or name another folder: openSession({ ..., cacheDir })`;
+  return new RagError(
+    "model_cache_write_failed",
+    `Can't write ${quote(path)} in the model cache. ${why}. What was fetched is kept: run the cell again to go on.`,
+    { cause },
+  );
+}
+
+/** Too little room for what is to be fetched. */
+export function modelCacheFull(cacheDir: string, needed: number, free: number): RagError {
+  return new RagError(
+    "model_cache_full",
+    `The models to fetch need ${roughly(needed)} in ${quote(cacheDir)}, where ${roughly(free)} are free. Nothing was fetched. Free space there, name another folder (openSession({ ..., cacheDir })), or ask for fewer or smaller models.`,
+  );
+}
+
+/** The hub wants to know who asks. */
+export function hubDenied(what: string, host: string, status: number, withToken: boolean): RagError {
+  const way = withToken
+    ? "The token in HF_TOKEN may not read it: accept the model's conditions on its page, or use another token"
+    : "It is private or behind a form, or its name is wrong: accept its conditions on its page and set HF_TOKEN, or correct the name";
+  return new RagError("hub_denied", `${quote(host)} refused ${quote(what)} (status ${status}). ${way}.`);
+}
+
+/** What was asked for is not on the hub. */
+export function hubNotFound(what: string, host: string): RagError {
+  return new RagError(
+    "hub_not_found",
+    `${quote(host)} has no ${quote(what)}. Correct hubId, revision or file names of the model's row (addModels), or put the files in a folder under one of modelDirs.`,
+  );
+}
+
+/** Files that a row names and the repository lacks. */
+export function hubFilesMissing(key: string, hubId: string, revision: string, paths: readonly string[]): RagError {
+  return new RagError(
+    "hub_not_found",
+    `The repository ${quote(hubId)} has no ${quoteList(paths)} at ${revision.slice(0, 12)}, which ${quote(key)} needs. Correct the model's row (addModels), or take another dtype or model.`,
+  );
+}
+
+/** An answer of the hub that is not followed. */
+export function hubRefused(what: string, host: string, problem: string): RagError {
+  return new RagError(
+    "hub_refused",
+    `Asked for ${quote(what)}, ${quote(host)} can't be followed: ${problem}. Check HF_ENDPOINT and what stands between this machine and the hub.`,
+  );
+}
+
+/** The hub gives something else than what it lists. */
+export function hubAnswerBad(what: string, endpoint: string, problem: string): RagError {
+  return new RagError(
+    "hub_answer_bad",
+    `Asked for ${quote(what)}, ${quote(endpoint)} gave something else: ${problem}. Nothing of it is used. A sign-in page or a proxy may answer in its place: open the address in a browser, then run the cell again.`,
+  );
+}
+
+/** The hub did not get through with it. */
+export function hubBusy(what: string, endpoint: string, problem: string, attempts: number, cause: unknown): RagError {
+  return new RagError(
+    "hub_busy",
+    `${quote(endpoint)} did not deliver ${quote(what)}: ${problem} (${attempts} attempts in a row without a new byte). What was fetched is kept: run the cell again later to go on.`,
+    { cause },
+  );
+}
+
+/** There is no way to the hub. */
+export function hubUnreachable(what: string, endpoint: string, problem: string, cause: unknown): RagError {
+  return new RagError(
+    "hub_unreachable",
+    `${quote(endpoint)} can't be reached for ${quote(what)}: ${problem}. Turn the internet on (on Kaggle in the notebook's settings) and run the cell again, or attach a dataset that holds the models.`,
+    { cause },
+  );
+}
+
+/** Another process fetches into the same folder. */
+export function modelCacheInUse(path: string, owner: { pid: number; host: string } | null): RagError {
+  const who = owner ? `Process ${owner.pid} on ${quote(owner.host)}` : "Another process";
+  return new RagError(
+    "model_cache_in_use",
+    `${who} is fetching models into this cache. If it is surely gone, remove ${quote(path)}.`,
+  );
+}
+
+/** A lock file that can't be read. */
+export function badModelsLock(path: string, problem: string): RagError {
+  return new RagError(
+    "bad_models_lock",
+    `The lock file ${quote(path)} can't be used: ${problem}. Bring back the one you committed, or remove it: the next primeCache writes it anew from what it finds, without checking it against what it was.`,
   );
 }

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { flatName } from "../core/flat-name.js";
 import type { SparseVectors } from "../schema/types.js";
 
 /**
@@ -16,8 +17,13 @@ export async function vocabularyOf(
     return text.endsWith("\n") ? text.slice(0, -1).split("\n") : text.split("\n");
   }
   if (!vectors.model) return null;
-  const text = await readFile(join(vectors.model.root, "tokenizer.json"), "utf8").catch(() => null);
-  return text === null ? null : tokensOf(text);
+  const { root, hubId } = vectors.model;
+  // The second name is the one it has in a packed folder.
+  for (const name of ["tokenizer.json", flatName(hubId, "tokenizer.json")]) {
+    const text = await readFile(join(root, name), "utf8").catch(() => null);
+    if (text !== null) return tokensOf(text);
+  }
+  return null;
 }
 
 /** Tokens by id from a `tokenizer.json`: `model.vocab` as an object (WordPiece, BPE) or as pairs (Unigram). */

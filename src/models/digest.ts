@@ -20,27 +20,29 @@ const DEEPEST_JSON = 64;
  * look at how deep it nests.
  *
  * @param memory a file of the same path, size and time is taken from here
- * @throws RagError `model_file_bad`
+ * @throws RagError `model_file_bad`, or what the signal aborts with
  */
-export async function digestFile(path: string, memory: DigestMemory): Promise<FileDigest> {
+export async function digestFile(path: string, memory: DigestMemory, signal?: AbortSignal): Promise<FileDigest> {
   try {
     const { size, mtimeMs, ino } = await stat(path);
     const seen = [path, size, mtimeMs, ino].join("\n");
-    const digest = memory.get(seen) ?? (await readThrough(path));
+    const digest = memory.get(seen) ?? (await readThrough(path, signal));
     if (digest.bytes !== size)
       throw modelFileBad(path, `it changed from ${size} to ${digest.bytes} bytes while it was read`);
     memory.set(seen, digest);
     return digest;
   } catch (error) {
+    signal?.throwIfAborted();
     throw error instanceof RagError ? error : modelFileBad(path, (error as Error).message, error);
   }
 }
 
-async function readThrough(path: string): Promise<FileDigest> {
+async function readThrough(path: string, signal: AbortSignal | undefined): Promise<FileDigest> {
   const hash = createHash("sha256");
   const nesting = path.endsWith(".json") ? nestingScanner() : null;
   let bytes = 0;
   for await (const block of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
+    signal?.throwIfAborted();
     bytes += block.length;
     hash.update(block);
     if (nesting && nesting(block) > DEEPEST_JSON)

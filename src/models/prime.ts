@@ -1,50 +1,190 @@
-import type { PrimedModel, PrimeRun } from "../schema/types.js";
-import { contextOf, modelUse, runStage, type Session } from "../stage.js";
+import { badOption, modelDataUndeclared, modelFileBad } from "../core/errors.js";
+import { checkExternalData } from "../runtime/model-file.js";
+import { inspectOnnxFile } from "../runtime/onnx-file.js";
+import type { LocatedModel, ModelCard } from "../schema/model-types.js";
+import type { LockedModel } from "../schema/models-lock.js";
+import type { PrimedModel, PrimePlan, PrimeRun } from "../schema/types.js";
+import {
+  contextOf,
+  modelUse,
+  runStage,
+  type Session,
+  type StageWork,
+  type Stoppable,
+  underStop,
+  withCard,
+} from "../stage.js";
+import { fetchMissing, planFetches } from "./fetch.js";
+import { type Look, locateModels, lookForModels, missingFilesError, type Places } from "./locate.js";
+import { extendLock } from "./lock-file.js";
+import { freeBytes, plannedFetch, plannedMissing, plannedOnDisk } from "./plan.js";
+import { type ModelShelf, modelsOfSettings, shelfOf } from "./shelf.js";
 
 /** Options of {@link primeCache}. */
 export interface PrimeOptions {
-  /** Look and verify again, also when the same files were seen before. */
+  /** Say what would be fetched, with sizes, and fetch nothing. */
+  readonly onlyPlan?: boolean;
+  /** Forget what the lock file says of these models: take what is on disk for right, and fetch what is missing at the head of its branch. */
+  readonly relock?: boolean;
+  /** Make the run again, also when the same files were seen before. */
   readonly rerun?: boolean;
 }
 
 /**
- * Finds every model the session is set to use, before any of them is needed:
- * the files on disk, their sizes and sha256, the limits they set. Stages that are
- * switched off need no model. Nothing is downloaded and nothing is written outside
- * the session's folder, so a read-only cache works.
+ * Brings every model the session is set to use onto the disk, before any of them is
+ * needed, and proves each file: sizes and sha256 against the lock file and the hub,
+ * the graph's external data, the limits the files set. What a folder has whole is
+ * used where it lies, read-only folders too; what is missing is fetched into
+ * `cacheDir`, in the layout of Python's hub client, and an interrupted fetch goes on
+ * where it was. When nothing is missing, or the session is offline, no connection is
+ * tried. Stages that are switched off need no model.
  *
+ * @param models registry keys, in place of the session's own models
+ * @returns the run; with `onlyPlan` what would be done
  * @throws RagError `model_files_missing` (names every missing file of every model at once),
- *   `unknown_model` (names the near ones)
+ *   `unknown_model` (names the near ones), `unusable_model`, `no_onnx`, `no_dtype`, `model_cache_full`,
+ *   `hub_busy`, `hub_answer_bad`, `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`, `stopped`
  */
-export async function primeCache(session: Session, options: PrimeOptions = {}): Promise<PrimeRun> {
+export async function primeCache(
+  session: Session,
+  models: readonly string[] | undefined,
+  options: PrimeOptions & { readonly onlyPlan: true },
+): Promise<PrimePlan>;
+export async function primeCache(
+  session: Session,
+  models?: readonly string[],
+  options?: PrimeOptions,
+): Promise<PrimeRun>;
+export async function primeCache(
+  session: Session,
+  models?: readonly string[],
+  options: PrimeOptions = {},
+): Promise<PrimeRun | PrimePlan> {
   const began = performance.now();
   const context = contextOf(session);
+  const shelf = shelfOf(session);
   const { settings } = session;
-  const wanted = [
-    ...settings.dense.map((key) => ({ key, role: "dense" as const })),
-    ...(settings.enableSparse
-      ? settings.sparse.filter((key) => key !== "bm25").map((key) => ({ key, role: "sparse" as const }))
-      : []),
-    ...(settings.enableRerank ? [{ key: settings.rerank, role: "rerank" as const }] : []),
-  ];
-  const located = await context.locate(wanted);
+  const cards = wantedCards(shelf, session, models);
+  const { located, fetched, plan } = await underStop(context, "prime", async (tools) => {
+    const lockPath = options.relock ? null : shelf.places.lockPath;
+    const places: Places = { ...shelf.places, lockPath, signal: tools.signal };
+    const look = await lookForModels(cards, places);
+    if (options.onlyPlan) return { ...look, fetched: null, plan: await planOf(session, shelf, places, look, tools) };
+    if (look.lacking.length === 0) return { ...look, fetched: null, plan: null };
+    if (settings.offline) throw missingFilesError(look.lacking, "The session is offline, so nothing is fetched.");
+    const brought = await fetchMissing(shelf, settings.cacheDir, places, look.lacking, tools);
+    return { located: await locateModels(cards, places), fetched: brought, plan: null };
+  });
+  if (plan) return withCard(plan);
+  for (const model of located) checkGraph(model);
+  await extendLock(settings.modelLock, lockEntries(located, options));
+
   return runStage(context, {
     stage: "prime",
-    version: 1,
+    version: 2,
     inputs: {},
     settings: {},
     models: located,
     rerun: options.rerun ?? false,
     began,
-    work: async () => {
-      const models: PrimedModel[] = located.map((model) => ({
+    inMemory: { fetched },
+    work: async (work) => {
+      notePassed(work, located);
+      const primed: PrimedModel[] = located.map((model) => ({
         model: modelUse(model),
         role: model.card.role,
         licence: model.card.licence,
-        files: model.files,
+        commercialUse: model.card.commercialUse,
+        files: model.files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })),
         bytes: model.files.reduce((sum, file) => sum + file.bytes, 0),
       }));
-      return { models, bytes: models.reduce((sum, model) => sum + model.bytes, 0) };
+      return { models: primed, bytes: primed.reduce((sum, model) => sum + model.bytes, 0), fetched };
     },
   });
+}
+
+/** The rows of the models that are asked for. */
+export function wantedCards(shelf: ModelShelf, session: Session, models?: readonly string[]): ModelCard[] {
+  if (models === undefined) return shelf.cards(modelsOfSettings(session.settings));
+  if (!Array.isArray(models) || models.length === 0)
+    throw badOption(
+      "models",
+      models,
+      'a list of model names is needed, such as ["bge-small-en-v1.5"]; options come behind it',
+    );
+  if (models.includes("bm25")) throw badOption("models", models, "bm25 is computed here and has no files");
+  const named = models.map((name) => shelf.card(name));
+  return shelf.cards(named.map(({ key, role }) => ({ key, role })));
+}
+
+async function planOf(
+  session: Session,
+  shelf: ModelShelf,
+  places: Places,
+  { located, lacking }: Look,
+  { signal }: Stoppable,
+): Promise<PrimePlan> {
+  const { cacheDir, offline } = session.settings;
+  const fetches = offline ? [] : await planFetches(shelf.hub, places, lacking, { count: 0 }, signal);
+  const planned = [
+    ...located.map(plannedOnDisk),
+    ...(await Promise.all(fetches.map((fetch) => plannedFetch(cacheDir, fetch)))),
+    ...(offline ? lacking.map(plannedMissing) : []),
+  ];
+  return {
+    kind: "prime_plan",
+    models: planned,
+    bytes: planned.reduce((sum, model) => sum + model.bytes, 0),
+    toFetch: planned.reduce((sum, model) => sum + model.toFetch, 0),
+    cacheDir,
+    freeBytes: await freeBytes(cacheDir),
+    offline,
+  };
+}
+
+/** Reads the graph for the data that it keeps outside of its file: found now, it costs no GPU minute. */
+function checkGraph({ card, onnxFile, externalData, dtype }: LocatedModel): void {
+  let locations: readonly string[];
+  try {
+    locations = inspectOnnxFile(onnxFile).externalLocations;
+  } catch (cause) {
+    throw modelFileBad(onnxFile, (cause as Error).message, cause);
+  }
+  try {
+    checkExternalData(
+      locations,
+      externalData.map(({ name }) => name),
+    );
+  } catch (cause) {
+    throw modelDataUndeclared(card.key, dtype, onnxFile, (cause as Error).message);
+  }
+}
+
+/** What no lock file vouches for yet. */
+function lockEntries(located: readonly LocatedModel[], { relock = false }: PrimeOptions): Record<string, LockedModel> {
+  const entries: Record<string, LockedModel> = {};
+  for (const { card, revision, files } of located) {
+    const fresh = files.filter((file) => relock || !file.locked);
+    if (fresh.length === 0) continue;
+    const known = Object.hasOwn(entries, card.hubId) ? entries[card.hubId]?.files : {};
+    entries[card.hubId] = {
+      revision: revision.startsWith("content:") ? null : revision,
+      licence: card.licence,
+      files: { ...known, ...Object.fromEntries(fresh.map(({ path, bytes, sha256 }) => [path, { bytes, sha256 }])) },
+    };
+  }
+  return entries;
+}
+
+function notePassed(work: StageWork, located: readonly LocatedModel[]): void {
+  for (const { card, root, passed } of located) {
+    for (const { folder, problems } of passed) {
+      const more = problems.length > 2 ? ` and ${problems.length - 2} more` : "";
+      work.note(
+        "folder_passed_over",
+        `${card.key} is served by ${root}; ${folder} comes before it and does not serve (${problems.slice(0, 2).join("; ")}${more}).`,
+        problems.length,
+      );
+    }
+  }
 }

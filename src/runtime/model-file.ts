@@ -28,12 +28,10 @@ export function readModel(
   for (const { name } of externalData) checkName(name);
   const { bytes, size } = readWhole(onnxFile, POOLING_ROOM, MAX_MODEL_BYTES);
   const graph = appendPooling(bytes, size, pooling, normalize);
-  for (const location of graph.externalLocations) {
-    checkName(location);
-    if (!externalData.some(({ name }) => name === location)) {
-      throw new RangeError(`it keeps tensors in ${JSON.stringify(location)}, which is not among the model's files`);
-    }
-  }
+  checkExternalData(
+    graph.externalLocations,
+    externalData.map(({ name }) => name),
+  );
   const used = externalData.filter(({ name }) => graph.externalLocations.includes(name));
   return {
     bytes: bytes.subarray(0, graph.size),
@@ -43,6 +41,19 @@ export function readModel(
       data: readWhole(path, 0, Number.MAX_SAFE_INTEGER).bytes,
     })),
   };
+}
+
+/**
+ * Holds the places where a graph keeps tensors against the files that the model has.
+ *
+ * @throws RangeError for a place outside the model's folder, and for one that is not among its files
+ */
+export function checkExternalData(locations: readonly string[], names: readonly string[]): void {
+  for (const location of locations) {
+    checkName(location);
+    if (!names.includes(location))
+      throw new RangeError(`it keeps tensors in ${JSON.stringify(location)}, which is not among the model's files`);
+  }
 }
 
 /** External data has a plain relative name. `*` begins onnxruntime's own marker for data at a memory address. */

@@ -1,4 +1,5 @@
-import { type Field, fields, textOf } from "./protobuf.js";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { type Bytes, type Field, fields, textOf } from "./protobuf.js";
 
 // Field numbers of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
 const MODEL = { graph: 7, opsetImport: 8, trainingInfo: 20, functions: 25 };
@@ -34,7 +35,7 @@ export interface OnnxFile {
  *
  * @throws RangeError for bytes that are no ONNX file, or one that is cut off
  */
-export function inspectOnnx(bytes: Uint8Array): OnnxFile {
+export function inspectOnnx(bytes: Bytes): OnnxFile {
   let opset = 0;
   let graphs = 0;
   const outputs: GraphOutput[] = [];
@@ -66,7 +67,50 @@ export function inspectOnnx(bytes: Uint8Array): OnnxFile {
   return { opset, outputs, externalLocations: [...locations] };
 }
 
-function opsetOf(bytes: Uint8Array, part: Field): { domain: string; version: number } {
+/**
+ * What {@link inspectOnnx} says of a file, read piece by piece: a model of
+ * gigabytes is mostly tensors, which are stepped over.
+ *
+ * @throws RangeError as there, and errors of the system
+ */
+export function inspectOnnxFile(path: string): OnnxFile {
+  const fd = openSync(path, "r");
+  try {
+    return inspectOnnx(bytesOfFile(fd, fstatSync(fd).size));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const WINDOW = 1 << 16;
+
+function bytesOfFile(fd: number, length: number): Bytes {
+  let window: Uint8Array = new Uint8Array();
+  let from = 0;
+  const read = (start: number, end: number): Uint8Array => {
+    const bytes = new Uint8Array(end - start);
+    for (let at = 0; at < bytes.length; ) {
+      const got = readSync(fd, bytes, at, bytes.length - at, start + at);
+      if (got === 0) throw new RangeError(`it ended at byte ${start + at} of ${length}`);
+      at += got;
+    }
+    return bytes;
+  };
+  return {
+    length,
+    at(index) {
+      if (index >= length) return undefined;
+      if (index < from || index >= from + window.length) {
+        window = read(index, Math.min(length, index + WINDOW));
+        from = index;
+      }
+      return window[index - from];
+    },
+    subarray: (start, end) => read(start, end),
+  };
+}
+
+function opsetOf(bytes: Bytes, part: Field): { domain: string; version: number } {
   let domain = "";
   let version = 0;
   for (const f of fields(bytes, part.start, part.end)) {
@@ -77,7 +121,7 @@ function opsetOf(bytes: Uint8Array, part: Field): { domain: string; version: num
 }
 
 /** ValueInfoProto { name 1, type 2 { tensor_type 1 { elem_type 1, shape 2 { dim 1 } } } }. */
-function outputOf(bytes: Uint8Array, output: Field): GraphOutput {
+function outputOf(bytes: Bytes, output: Field): GraphOutput {
   let name = "";
   let elementType = 0;
   let rank: number | null = null;
@@ -93,12 +137,12 @@ function outputOf(bytes: Uint8Array, output: Field): GraphOutput {
   return { name, elementType, rank };
 }
 
-function* children(bytes: Uint8Array, parent: Field, number: number, child: number): Generator<Field> {
+function* children(bytes: Bytes, parent: Field, number: number, child: number): Generator<Field> {
   if (parent.number !== number || parent.wire !== 2) return;
   for (const f of fields(bytes, parent.start, parent.end)) if (f.number === child && f.wire === 2) yield f;
 }
 
-function scanGraph(bytes: Uint8Array, graph: Field, locations: Set<string>, depth: number): void {
+function scanGraph(bytes: Bytes, graph: Field, locations: Set<string>, depth: number): void {
   if (depth > 32) throw new RangeError("its graphs are nested more than 32 deep");
   for (const f of fields(bytes, graph.start, graph.end)) {
     if (f.wire !== 2) continue;
@@ -108,13 +152,13 @@ function scanGraph(bytes: Uint8Array, graph: Field, locations: Set<string>, dept
   scanNodes(bytes, graph, GRAPH.node, locations, depth);
 }
 
-function scanNodes(bytes: Uint8Array, owner: Field, nodeField: number, locations: Set<string>, depth: number): void {
+function scanNodes(bytes: Bytes, owner: Field, nodeField: number, locations: Set<string>, depth: number): void {
   for (const node of fields(bytes, owner.start, owner.end)) {
     for (const f of children(bytes, node, nodeField, NODE.attribute)) scanAttribute(bytes, f, locations, depth);
   }
 }
 
-function scanAttribute(bytes: Uint8Array, attribute: Field, locations: Set<string>, depth: number): void {
+function scanAttribute(bytes: Bytes, attribute: Field, locations: Set<string>, depth: number): void {
   for (const f of fields(bytes, attribute.start, attribute.end)) {
     if (f.wire !== 2) continue;
     if (f.number === ATTRIBUTE.tensor || f.number === ATTRIBUTE.tensors) scanTensor(bytes, f, locations);
@@ -124,14 +168,14 @@ function scanAttribute(bytes: Uint8Array, attribute: Field, locations: Set<strin
   }
 }
 
-function scanSparse(bytes: Uint8Array, sparse: Field, locations: Set<string>): void {
+function scanSparse(bytes: Bytes, sparse: Field, locations: Set<string>): void {
   for (const f of fields(bytes, sparse.start, sparse.end)) {
     if (f.wire === 2 && (f.number === SPARSE.values || f.number === SPARSE.indices)) scanTensor(bytes, f, locations);
   }
 }
 
 /** Notes the `location` of a tensor's external data, whatever its other fields say of where the data is. */
-function scanTensor(bytes: Uint8Array, tensor: Field, locations: Set<string>): void {
+function scanTensor(bytes: Bytes, tensor: Field, locations: Set<string>): void {
   for (const entry of fields(bytes, tensor.start, tensor.end)) {
     if (entry.number !== TENSOR.externalData || entry.wire !== 2) continue;
     let key = "";

@@ -4,6 +4,13 @@
  * Format: https://protobuf.dev/programming-guides/encoding/
  */
 
+/** Bytes that are read in place: an array of them, or a file that is too large to be one. */
+export interface Bytes {
+  readonly length: number;
+  at(index: number): number | undefined;
+  subarray(start: number, end: number): Uint8Array;
+}
+
 /** A field inside `bytes[start, end)` of some message; `value` is its number where it is a varint. */
 export interface Field {
   readonly number: number;
@@ -20,13 +27,13 @@ export interface Field {
  *
  * @throws RangeError for a message that is cut off, or whose lengths or wire types are wrong
  */
-export function* fields(bytes: Uint8Array, start = 0, end = bytes.length): Generator<Field> {
+export function* fields(bytes: Bytes, start = 0, end = bytes.length): Generator<Field> {
   let at = start;
   const varint = (): number => {
     let value = 0;
     for (let shift = 0; shift < 10; shift++) {
       if (at >= end) throw new RangeError(`a number is cut off at byte ${at}`);
-      const byte = bytes[at++] as number;
+      const byte = bytes.at(at++) as number;
       value += (byte & 0x7f) * 2 ** (7 * shift);
       if (byte < 0x80) return value;
     }
@@ -52,8 +59,9 @@ export function* fields(bytes: Uint8Array, start = 0, end = bytes.length): Gener
 }
 
 /** The UTF-8 text of a length-delimited field. */
-export function textOf(bytes: Uint8Array, field: Field): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + field.start, field.end - field.start).toString("utf8");
+export function textOf(bytes: Bytes, field: Field): string {
+  const text = bytes.subarray(field.start, field.end);
+  return Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString("utf8");
 }
 
 /** A varint field; a negative value takes ten bytes, as int64 does. */

@@ -10,10 +10,15 @@ export const modelKeyPattern = new RegExp(`^${STEP}$`);
 export const revisionPattern = /^[0-9a-f]{40}$/;
 
 const Key = z.string().regex(modelKeyPattern, 'must be letters, digits, "_", "-" and single ".", at most 96');
-const HubId = z.string().regex(new RegExp(`^${STEP}/${STEP}$`), 'must be "owner/name"');
+/** A hub id, `owner/name`. */
+export const hubIdPattern = new RegExp(`^${STEP}/${STEP}$`);
+/** A file's path in a model's folder. */
+export const filePathPattern = new RegExp(`^${STEP}(?:/${STEP}){0,4}$`);
+
+const HubId = z.string().regex(hubIdPattern, 'must be "owner/name"');
 const OnnxPath = z
   .string()
-  .regex(new RegExp(`^${STEP}(?:/${STEP}){0,4}$`), "must be a relative path without ..")
+  .regex(filePathPattern, "must be a relative path without ..")
   .endsWith(".onnx", "must be an .onnx file");
 /** Pickles and scripts run code when a tool opens them; none of these endings is one of ONNX's raw tensor data. */
 const NO_TENSORS = /\.(?:pt|pth|bin|pkl|pickle|ckpt|py|json|safetensors|h5|msgpack)$/i;

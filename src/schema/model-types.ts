@@ -35,6 +35,18 @@ export interface ModelCard {
   readonly remark: string;
 }
 
+/** A model's file on disk. */
+export interface LocatedFile {
+  /** In the repository, with `/`. */
+  readonly path: string;
+  /** Absolute. */
+  readonly place: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Whether a lock file says that these are the right bytes. */
+  readonly locked: boolean;
+}
+
 /** A model whose files were found on disk. */
 export interface LocatedModel {
   readonly card: ModelCard;
@@ -47,9 +59,11 @@ export interface LocatedModel {
   readonly externalData: readonly { readonly name: string; readonly path: string }[];
   readonly tokenizerFile: string;
   readonly tokenizerConfigFile: string;
-  /** Every file, relative to root, with its size. */
-  readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
+  /** Every file: its path in the repository, and where it is. */
+  readonly files: readonly LocatedFile[];
   /** sha256 over the files' own hashes. */
   readonly fingerprint: string;
   readonly maxTokens: number;
+  /** Folders that come before it and were passed over, since they have the model in part or altered. */
+  readonly passed: readonly { readonly folder: string; readonly problems: readonly string[] }[];
 }

@@ -16,6 +16,9 @@ export interface Settings {
   readonly threads: number;
   readonly tokenBudget: number;
   readonly modelDirs: readonly string[];
+  readonly cacheDir: string;
+  readonly modelLock: string;
+  readonly hubEndpoint: string;
   readonly offline: boolean;
 }
 

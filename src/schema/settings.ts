@@ -36,8 +36,28 @@ export const SettingsSchema = z.strictObject({
   threads: z.int().positive().describe("Threads of one operator in the inference process"),
   tokenBudget: z.int().positive().describe("Tokens in one batch, padding included"),
   modelDirs: z.array(z.string().min(1)).describe("Folders to look for models in, in order"),
+  cacheDir: z
+    .string()
+    .min(1)
+    .describe("Folder that primeCache fetches into, in the layout of Python's hub client; searched after modelDirs"),
+  modelLock: z
+    .string()
+    .min(1)
+    .describe(
+      "Lock file that holds the commit and the sha256 of every model file; commit it, or pack it with the models",
+    ),
+  hubEndpoint: z
+    .string()
+    .refine(isPlainWebAddress, "must be an http or https address without user name, query or fragment")
+    .describe("Address of the hub, or of a mirror that speaks its file API"),
   offline: z.boolean().describe("Never touch the network"),
 });
+
+function isPlainWebAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && username + password + search + hash === "";
+}
 
 /** One layer's values, still unchecked. */
 export interface SettingsLayer extends SettingSource {
@@ -96,17 +116,19 @@ export const configKeys: Readonly<Record<string, keyof Settings>> = {
 
 /** Environment variables, the settings they set, and how their text is read. */
 export const environmentKeys: Readonly<
-  Record<string, { readonly setting: keyof Settings; readonly kind: "bool" | "list" | "int" }>
+  Record<string, { readonly setting: keyof Settings; readonly kind: "bool" | "list" | "int" | "text" }>
 > = {
   EMBEDDER_ENABLE_RERANK: { setting: "enableRerank", kind: "bool" },
   EMBEDDER_ENABLE_SPARSE: { setting: "enableSparse", kind: "bool" },
   EMBEDDER_SPARSE_MODELS: { setting: "sparse", kind: "list" },
   EMBEDDER_RERANK_BATCH_CAP: { setting: "rerankBatchCap", kind: "int" },
   HF_HUB_OFFLINE: { setting: "offline", kind: "bool" },
+  HF_ENDPOINT: { setting: "hubEndpoint", kind: "text" },
 };
 
 /** Reads a variable's text; what can't be read stays text, so that the schema refuses it with the value in the message. */
-export function readVariable(text: string, kind: "bool" | "list" | "int"): unknown {
+export function readVariable(text: string, kind: "bool" | "list" | "int" | "text"): unknown {
+  if (kind === "text") return text.trim();
   const word = text.trim().toLowerCase();
   if (kind === "list")
     return text

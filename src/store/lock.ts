@@ -1,14 +1,15 @@
 import { readFileSync, unlinkSync } from "node:fs";
 import { link, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
-import { sessionInUse, storeWriteFailed } from "../core/errors.js";
+import { type RagError, sessionInUse, storeWriteFailed } from "../core/errors.js";
 
 /** A lock file held by this process. */
-export interface SessionLock {
+export interface FileLock {
   release(): void;
 }
 
-interface Owner {
+/** Who holds a lock. */
+export interface LockOwner {
   readonly pid: number;
   readonly host: string;
   /** Start time of the process in clock ticks since boot: a process id alone is used again. */
@@ -19,18 +20,24 @@ const BEAT_MS = 10_000;
 const STALE_MS = 60_000;
 
 /**
- * Takes the lock of a session: one kernel at a time writes to it. A lock whose
+ * Takes a lock, such as a session's: one process at a time writes there. A lock whose
  * process is gone is taken over; one from another machine counts as gone when
  * its file has not been touched for a minute. The process that holds it may take it again.
  *
- * @throws RagError `session_in_use`, `store_write_failed`
+ * @param what names the lock in errors, such as `the session's lock`
+ * @param inUse the error for a lock that a living process holds
+ * @throws what `inUse` makes; RagError `store_write_failed`
  */
-export async function lockSession(path: string, name: string): Promise<SessionLock> {
-  const me: Owner = { pid: process.pid, host: hostname(), started: startOf(process.pid) };
+export async function takeLock(
+  path: string,
+  what: string,
+  inUse: (owner: LockOwner | null) => RagError,
+): Promise<FileLock> {
+  const me: LockOwner = { pid: process.pid, host: hostname(), started: startOf(process.pid) };
   for (let attempt = 0; ; attempt++) {
     const file = await open(path, "wx").catch((cause: NodeJS.ErrnoException) => {
       if (cause.code === "EEXIST") return null;
-      throw storeWriteFailed(path, "the session's lock", cause);
+      throw storeWriteFailed(path, what, cause);
     });
     if (file) {
       await file.writeFile(JSON.stringify(me));
@@ -44,15 +51,20 @@ export async function lockSession(path: string, name: string): Promise<SessionLo
       continue;
     }
     if (owner && owner.pid === me.pid && owner.host === me.host && owner.started === me.started) return hold(path);
-    if (attempt > 4 || (owner && (await alive(owner, path)))) throw sessionInUse(name, path, owner);
+    if (attempt > 4 || (owner && (await alive(owner, path)))) throw inUse(owner);
     await removeDead(path, owner);
   }
+}
+
+/** The lock of a session: one kernel at a time writes to it. @throws RagError `session_in_use`, `store_write_failed` */
+export function lockSession(path: string, name: string): Promise<FileLock> {
+  return takeLock(path, "the session's lock", (owner) => sessionInUse(name, path, owner));
 }
 
 /** How often this process holds each lock: a session may be open twice in one kernel. */
 const held = new Map<string, number>();
 
-function hold(path: string): SessionLock {
+function hold(path: string): FileLock {
   held.set(path, (held.get(path) ?? 0) + 1);
   let released = false;
   const beat = setInterval(() => {
@@ -69,7 +81,7 @@ function hold(path: string): SessionLock {
     held.set(path, others);
     if (others > 0) return;
     try {
-      if ((JSON.parse(readFileSync(path, "utf8")) as Owner).pid === process.pid) unlinkSync(path);
+      if ((JSON.parse(readFileSync(path, "utf8")) as LockOwner).pid === process.pid) unlinkSync(path);
     } catch {
       // Already gone: nothing is held.
     }
@@ -82,7 +94,7 @@ function hold(path: string): SessionLock {
  * Takes a dead lock away. Of two kernels that see the same dead lock one may be late
  * and take the other's new one: it then finds another owner in its hands and puts it back.
  */
-async function removeDead(path: string, dead: Owner | null): Promise<void> {
+async function removeDead(path: string, dead: LockOwner | null): Promise<void> {
   const aside = `${path}.${process.pid}.stale`;
   await rename(path, aside).catch(() => {});
   const taken = await ownerOf(aside);
@@ -90,16 +102,16 @@ async function removeDead(path: string, dead: Owner | null): Promise<void> {
   await rm(aside, { force: true });
 }
 
-async function ownerOf(path: string): Promise<Owner | null> {
+async function ownerOf(path: string): Promise<LockOwner | null> {
   try {
-    const owner = JSON.parse(await readFile(path, "utf8")) as Owner;
+    const owner = JSON.parse(await readFile(path, "utf8")) as LockOwner;
     return Number.isInteger(owner.pid) ? owner : null;
   } catch {
     return null;
   }
 }
 
-async function alive(owner: Owner, path: string): Promise<boolean> {
+async function alive(owner: LockOwner, path: string): Promise<boolean> {
   if (owner.host !== hostname()) {
     const touched = await stat(path).then(
       (s) => s.mtimeMs,

@@ -123,7 +123,14 @@ export function primeRun(): PrimeRun {
     ].map(([path, bytes]) => ({ path: String(path), bytes: Number(bytes), sha256: sha256(`${key}${path}`) }));
   const primed = (key: string, role: "dense" | "sparse" | "rerank", weights: number) => {
     const list = files(key, weights);
-    return { model: modelUse(key), role, licence: "MIT", files: list, bytes: list.reduce((n, f) => n + f.bytes, 0) };
+    return {
+      model: modelUse(key),
+      role,
+      licence: "MIT",
+      commercialUse: true,
+      files: list,
+      bytes: list.reduce((n, f) => n + f.bytes, 0),
+    };
   };
   const models = [
     primed("sample-bi-encoder", "dense", 3_821_554),
@@ -134,6 +141,7 @@ export function primeRun(): PrimeRun {
     ...base("prime"),
     models,
     bytes: models.reduce((n, m) => n + m.bytes, 0),
+    fetched: null,
     telemetry: telemetry(0.082, { phases: { hash: 0.061, locate: 0.012 } }),
   };
 }

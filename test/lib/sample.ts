@@ -30,6 +30,7 @@ export function sampleOptions(dir: string, more: Partial<Rag.SessionOptions> = {
     sparse: ["sample-splade", "bm25"],
     rerank: "sample-rerank",
     device: "cpu",
+    offline: true,
     ...more,
   };
 }

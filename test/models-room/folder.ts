@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after } from "node:test";
+import type { Places } from "../../dist/models/locate.js";
 import { modelRows } from "../../dist/models/registry.js";
 import type { ModelCard } from "../../dist/schema/model-types.js";
 
@@ -10,6 +11,11 @@ export function tempRoot(): string {
   const root = mkdtempSync(join(tmpdir(), "rag-models-"));
   after(() => rmSync(root, { recursive: true, force: true }));
   return root;
+}
+
+/** Roots to look in, with nothing pinned. */
+export function placesIn(roots: readonly string[], dtype = "fp32", more: Partial<Places> = {}): Places {
+  return { roots, dtype, lockPath: null, memory: new Map(), ...more };
 }
 
 /** Writes files by path, with what they hold. */

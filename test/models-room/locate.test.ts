@@ -17,7 +17,7 @@ import { test } from "node:test";
 import { RagError } from "../../dist/core/errors.js";
 import { locateModel, locateModels } from "../../dist/models/locate.js";
 import type { LocatedModel } from "../../dist/schema/model-types.js";
-import { tempRoot, testCard, wholeModel, write } from "./folder.ts";
+import { placesIn, tempRoot, testCard, wholeModel, write } from "./folder.ts";
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -41,7 +41,7 @@ async function find(
   root: string,
   ...[changes, dtype = "fp32"]: [Parameters<typeof testCard>[0]?, string?]
 ): Promise<LocatedModel> {
-  const found = await locateModel(testCard(changes), [root], dtype);
+  const found = await locateModel(testCard(changes), placesIn([root], dtype));
   assert.ok(!("missing" in found), JSON.stringify(found));
   return found;
 }
@@ -61,7 +61,7 @@ test("a root that is the model's folder itself is found by its name", async () =
   const root = rootWith("tiny-model");
   assert.equal((await find(join(root, "tiny-model"))).root, join(root, "tiny-model"));
   const other = rootWith("something-else");
-  assert.ok("missing" in (await locateModel(testCard(), [join(other, "something-else")], "fp32")));
+  assert.ok("missing" in (await locateModel(testCard(), placesIn([join(other, "something-else")]))));
 });
 
 test("the Python hub's layout is found at refs/main, at the pinned commit, or where there is one commit only", async () => {
@@ -69,13 +69,13 @@ test("the Python hub's layout is found at refs/main, at the pinned commit, or wh
   const root = rootWith(snapshot(COMMIT));
   assert.equal((await find(root)).revision, COMMIT);
   mkdirSync(join(root, snapshot("e".repeat(40))));
-  assert.ok("missing" in (await locateModel(testCard(), [root], "fp32")), "of two commits none is better");
+  assert.ok("missing" in (await locateModel(testCard(), placesIn([root]))), "of two commits none is better");
   write(root, { "models--acme--tiny-model/refs/main": `${COMMIT}\n` });
   const found = await find(root);
   assert.deepEqual([found.root, found.revision], [join(root, snapshot(COMMIT)), COMMIT]);
 
   assert.equal((await find(root, { revision: COMMIT })).revision, COMMIT);
-  assert.ok("missing" in (await locateModel(testCard({ revision: "f".repeat(40) }), [root], "fp32")));
+  assert.ok("missing" in (await locateModel(testCard({ revision: "f".repeat(40) }), placesIn([root]))));
 
   const home = tempRoot();
   renameSync(root, join(home, "hub"));
@@ -101,7 +101,7 @@ test("refs/main that is no commit leads nowhere", async () => {
   const root = rootWith("models--acme--tiny-model/snapshots/../../../outside");
   write(root, { "models--acme--tiny-model/refs/main": "../../outside" });
   mkdirSync(join(root, "models--acme--tiny-model/snapshots"), { recursive: true });
-  const found = await locateModel(testCard(), [root], "fp32");
+  const found = await locateModel(testCard(), placesIn([root]));
   assert.ok("missing" in found && found.folder === null);
 });
 
@@ -166,7 +166,7 @@ test("every file is hashed, and the fingerprint is of paths and hashes alone", a
 test("a file that changes is read again, one that does not is remembered", async () => {
   const root = rootWith("tiny");
   const memory = new Map();
-  const locate = async () => (await locateModels([testCard()], [root], "fp32", memory))[0]?.fingerprint;
+  const locate = async () => (await locateModels([testCard()], placesIn([root], "fp32", { memory })))[0]?.fingerprint;
   const first = await locate();
   assert.equal(await locate(), first);
   assert.equal(memory.size, 5);
@@ -265,7 +265,7 @@ test("everything that is missing stands in one error, with sizes that are known"
     testCard({ key: "bge-m3", hubId: "Xenova/bge-m3" }),
   ];
   const empty = tempRoot();
-  await assert.rejects(locateModels(cards, [empty, partial], "fp32"), (error: RagError) => {
+  await assert.rejects(locateModels(cards, placesIn([empty, partial])), (error: RagError) => {
     says("model_files_missing", "3 models", partial, empty)(error);
     const [, tiny, none, bge] = error.message.split("\n") as [string, string, string, string];
     for (const word of [
@@ -281,11 +281,11 @@ test("everything that is missing stands in one error, with sizes that are known"
     assert.ok(bge.includes("onnx/model.onnx_data (about 2.27 GB)"), bge);
     return true;
   });
-  const found = await locateModel(testCard(), [empty, partial], "fp32");
+  const found = await locateModel(testCard(), placesIn([empty, partial]));
   assert.ok("missing" in found && found.missing.length === 3 && found.folder === join(partial, "tiny"));
-  await assert.rejects(locateModels([testCard()], [], "fp32"), says("model_files_missing", "modelDirs is empty"));
+  await assert.rejects(locateModels([testCard()], placesIn([])), says("model_files_missing", "modelDirs is empty"));
   await assert.rejects(
-    locateModels([testCard()], [join(empty, "not-there")], "fp32"),
+    locateModels([testCard()], placesIn([join(empty, "not-there")])),
     says("model_files_missing", "not-there"),
   );
 });
@@ -294,7 +294,7 @@ test("a whole model further on is taken rather than a part of it", async () => {
   const partial = rootWith("tiny");
   rmSync(join(partial, "tiny/config.json"));
   const whole = rootWith("tiny-model");
-  const found = await locateModel(testCard(), [partial, whole], "fp32");
+  const found = await locateModel(testCard(), placesIn([partial, whole]));
   assert.ok(!("missing" in found));
   assert.equal(found.root, join(whole, "tiny-model"));
 });
@@ -303,7 +303,7 @@ test("a folder in the place of a file is no file", async () => {
   const root = rootWith("tiny");
   rmSync(join(root, "tiny/config.json"));
   mkdirSync(join(root, "tiny/config.json"));
-  const found = await locateModel(testCard(), [root], "fp32");
+  const found = await locateModel(testCard(), placesIn([root]));
   assert.ok("missing" in found && found.missing[0]?.problem !== "missing");
 });
 

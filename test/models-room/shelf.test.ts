@@ -2,15 +2,23 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { RagError } from "../../dist/core/errors.js";
-import { openModelShelf } from "../../dist/models/shelf.js";
+import { openModelShelf, type ShelfSettings } from "../../dist/models/shelf.js";
 import { tempRoot, testCard, wholeModel, write } from "./folder.ts";
 
 const sample = join(import.meta.dirname, "../../notebooks/sample/models");
+/** Nothing is pinned, and nothing is fetched: the folders do not exist. */
+const settings = (modelDirs: string[]): ShelfSettings => ({
+  modelDirs,
+  cacheDir: join(tempRoot(), "none"),
+  modelLock: join(tempRoot(), "none.json"),
+  hubEndpoint: "http://127.0.0.1:9",
+  dtype: "fp32",
+});
 const failsWith = (code: string, word: string) => (error: unknown) =>
   error instanceof RagError && error.code === code && error.message.includes(word);
 
 test("the sample models are found whole, each as its row says", async () => {
-  const shelf = openModelShelf([], { modelDirs: [sample], dtype: "fp32" });
+  const shelf = openModelShelf([], settings([sample]));
   const [dense, splade, rerank] = await shelf.locate([
     { key: "sample-dense", role: "dense" },
     { key: "sample-splade", role: "sparse" },
@@ -31,7 +39,7 @@ test("the sample models are found whole, each as its row says", async () => {
 test("a row of the operator's is found beside the known ones", async () => {
   const root = tempRoot();
   write(join(root, "tiny"), wholeModel);
-  const shelf = openModelShelf([testCard()], { modelDirs: [sample, root], dtype: "fp32" });
+  const shelf = openModelShelf([testCard()], settings([sample, root]));
   assert.equal(shelf.card("tiny", "dense").dim, 8);
   const [tiny, dense] = await shelf.locate([
     { key: "tiny", role: "dense" },
@@ -41,7 +49,7 @@ test("a row of the operator's is found beside the known ones", async () => {
 });
 
 test("models that no engine here can run are refused with the way out, before any file is looked for", async () => {
-  const shelf = openModelShelf([], { modelDirs: [], dtype: "fp32" });
+  const shelf = openModelShelf([], settings([]));
   await assert.rejects(
     shelf.locate([{ key: "qdrant-minilm-attention", role: "sparse" }]),
     failsWith("unusable_model", "BM42"),

@@ -1,0 +1,134 @@
+import type { CachePack, CacheReport, PrimePlan } from "../schema/types.js";
+import { plainTable } from "./card-parts.js";
+import type { Badge, Card, Figure } from "./card-types.js";
+import { bytes, count, counted, duration } from "./format.js";
+import { clip, clipFront } from "./text.js";
+
+/** What priming would do: what is there, what would be fetched, whether it fits. */
+export function primePlanCard(plan: PrimePlan): Card {
+  const missing = plan.models.filter(({ state }) => state === "missing");
+  const fits = plan.freeBytes === null || plan.toFetch <= plan.freeBytes;
+  const badges: Badge[] = [];
+  if (missing.length > 0) badges.push({ text: "offline, models are missing", tone: "warn" });
+  else if (plan.toFetch === 0) badges.push({ text: "everything is there", tone: "good" });
+  if (!fits) badges.push({ text: "does not fit", tone: "warn" });
+  const rows = plan.models.map((model) => [
+    clip(model.key, 40),
+    model.role,
+    clip(model.dtype, 12),
+    model.state,
+    bytes(model.bytes),
+    model.state === "missing" ? "–" : bytes(model.toFetch),
+    model.revision === null ? "–" : clip(model.revision, 20),
+    `${clip(model.licence, 30)}${model.commercialUse ? "" : " (no commercial use)"}`,
+  ]);
+  const files = plan.models.flatMap((model) =>
+    model.files.map((file) => [
+      clip(model.key, 40),
+      clipFront(file.path, 60),
+      file.bytes === null ? "–" : bytes(file.bytes),
+      bytes(file.onDisk),
+      clip(file.problem, 80),
+    ]),
+  );
+  return {
+    kind: "plan",
+    title: "Model cache, planned",
+    id: "",
+    subtitle: "nothing was fetched",
+    badges,
+    figures: [
+      { label: "Models", value: `${count(plan.models.length)}, ${bytes(plan.bytes)}` },
+      { label: "To fetch", value: bytes(plan.toFetch), how: `into ${clipFront(plan.cacheDir, 60)}` },
+      { label: "Free there", value: plan.freeBytes === null ? "unknown" : bytes(plan.freeBytes) },
+    ],
+    tables: [
+      plainTable(
+        "Models",
+        ["Model", "Role", "Weights", "State", "Size", "To fetch", "Revision", "Licence"],
+        [4, 5],
+        rows,
+        { where: "plan.models" },
+      ),
+      plainTable("Files", ["Model", "File", "Size", "On disk", "Problem"], [2, 3], files, {
+        where: "plan.models",
+        folded: true,
+      }),
+    ],
+    notes: [],
+    charts: [],
+  };
+}
+
+/** What reading every byte of the models again has shown. */
+export function cacheReportCard(report: CacheReport): Card {
+  const bad = report.files.filter(({ state }) => state === "bad");
+  const unlocked = report.files.filter(({ state }) => state === "unlocked");
+  const { unfinished } = report;
+  const badges: Badge[] = report.ok
+    ? [{ text: "every file is whole", tone: "good" }]
+    : [{ text: `${counted(bad.length, "bad file")}`, tone: "warn" }];
+  const figures: Figure[] = [
+    { label: "Files", value: `${counted(report.files.length, "file")}, ${bytes(report.bytes)}` },
+    {
+      label: "Read",
+      value: report.seconds > 0 ? `${bytes(report.bytes / report.seconds)}/s` : "–",
+      how: `every byte, with its sha256, in ${duration(report.seconds)}`,
+    },
+    {
+      label: "Served from",
+      value: report.roots.length === 1 ? clipFront(report.roots[0] ?? "", 60) : counted(report.roots.length, "folder"),
+    },
+  ];
+  if (unfinished.files > 0)
+    figures.push({
+      label: "Half-fetched",
+      value: `${counted(unfinished.files, "file")}, ${bytes(unfinished.bytes)}`,
+      how: "never loaded; primeCache goes on from them",
+    });
+  const rows = [...bad, ...report.files.filter(({ state }) => state !== "bad")].map((file) => [
+    clip(file.model, 40),
+    clipFront(file.path, 60),
+    bytes(file.bytes),
+    file.state,
+    clip(file.problem, 120),
+  ]);
+  return {
+    kind: "report",
+    title: "Model cache, verified",
+    id: "",
+    subtitle: "against the lock files",
+    badges,
+    figures,
+    tables: [plainTable("Files", ["Model", "File", "Size", "State", "Problem"], [2], rows, { where: "report.files" })],
+    notes:
+      unlocked.length > 0
+        ? [
+            {
+              text: `${counted(unlocked.length, "file")} in no lock file: primeCache writes them there, and a later change is then found.`,
+              tone: "plain",
+            },
+          ]
+        : [],
+    charts: [],
+  };
+}
+
+/** A folder that can be uploaded as a dataset. */
+export function cachePackCard(pack: CachePack): Card {
+  const rows = pack.models.map(({ key, hubId, licence }) => [clip(key, 40), clip(hubId, 60), clip(licence, 30)]);
+  return {
+    kind: "pack",
+    title: "Model cache, packed",
+    id: "",
+    subtitle: "every file was read back",
+    badges: [],
+    figures: [
+      { label: "Folder", value: clipFront(pack.dir, 60) },
+      { label: "Files", value: `${counted(pack.files, "file")}, ${bytes(pack.bytes)}` },
+    ],
+    tables: [plainTable("Models", ["Model", "Repository", "Licence"], [], rows, { where: "pack.models" })],
+    notes: [],
+    charts: [],
+  };
+}
