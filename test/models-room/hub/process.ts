@@ -37,6 +37,7 @@ export async function startHubProcess(options: HubOptions): Promise<HubProcess> 
   const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts")], { stdio: ["pipe", "pipe", "inherit"] });
   const ended = once(child, "exit");
   const repos = Object.entries(options.repos).map(([id, repo]) => [id, { ...repo, files: allSaid(repo.files) }]);
+  child.stdin.on("error", () => {}); // It ended: its exit says so below.
   child.stdin.write(`${JSON.stringify({ ...options, repos: Object.fromEntries(repos) })}\n`);
   const lines = createInterface({ input: child.stdout });
   const first = await Promise.race([once(lines, "line"), ended.then(() => null)]);
