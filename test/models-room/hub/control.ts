@@ -5,12 +5,14 @@ import type { Fault, FaultOptions } from "./faults.ts";
 import type { Content } from "./repos.ts";
 import type { Hub } from "./server.ts";
 
-/** What is posted to `/_test/misbehave`, to `/_test/push`, and to `/_test/refuse` or `/_test/accept`. */
+/** What is posted to `/_test/misbehave`. */
 export interface Misbehave {
   readonly target: string;
   readonly faults: Fault | readonly Fault[];
   readonly options?: FaultOptions;
 }
+
+/** What is posted to `/_test/push`. */
 export interface Push {
   readonly repo: string;
   readonly changes: Readonly<Record<string, Content | null>>;

@@ -246,6 +246,28 @@ test("a server that refuses connections, and listens again on its port", async (
   assert.equal((await get(url)).status, 200);
 });
 
+test("what a client does not read is not counted as sent, but for what the kernel holds", async (t) => {
+  const size = 64 * 2 ** 20;
+  const hub = await startHub({ repos: { "acme/tiny": { files: { [PATH]: Buffer.alloc(size) }, lfs: [PATH] } } });
+  t.after(() => hub.close());
+  const { port, pathname, search } = new URL(await cdnUrl(hub));
+  const socket = connect(Number(port), "127.0.0.1");
+  socket.pause().write(`GET ${pathname}${search} HTTP/1.1\r\nHost: cdn\r\n\r\n`);
+  let before = -1;
+  const settled = async () => {
+    const now = hub.bytesSent(PATH);
+    if (now > 0 && now === before) return now;
+    before = now;
+    await sleep(100);
+    return null;
+  };
+  const sent = await until(settled, "the kernel to take no more");
+  assert.ok(sent < size / 2, `${sent} of ${size} bytes`);
+  socket.destroy();
+  await until(() => (lastSeen(hub)?.ended ? true : null), "the hub to stop");
+  assert.equal(hub.bytesSent(PATH), sent);
+});
+
 test("closing ends what still hangs", { timeout: 10_000 }, async () => {
   const hub = await startHub({ repos: { "acme/tiny": { files: { [PATH]: MODEL }, lfs: [PATH] } } });
   const urls = await Promise.all([cdnUrl(hub), cdnUrl(hub), cdnUrl(hub)]);
