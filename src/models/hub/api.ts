@@ -45,7 +45,7 @@ export async function lookUpRepository(
     if (page >= MOST_PAGES) throw hubAnswerBad(what, access.endpoint, `its listing has more than ${MOST_PAGES} pages`);
     const read: { files: HubFile[]; next: string | null } = await ask(next, (json, answer) => {
       const entries = parseTree(json);
-      return entries && { files: entries, next: nextPage(answer.headers.get("link"), access) };
+      return entries && { files: entries, next: nextPage(answer.header("link"), access) };
     });
     files.push(...read.files);
     next = read.next;
@@ -76,7 +76,7 @@ async function jsonOf(answer: HubAnswer): Promise<unknown> {
   try {
     return JSON.parse(Buffer.concat(pieces).toString("utf8"));
   } catch {
-    const kind = answer.headers.get("content-type") ?? "no content type";
+    const kind = answer.header("content-type") ?? "no content type";
     throw new WrongAnswer(`its answer is no JSON (${kind.slice(0, 60)})`);
   }
 }

@@ -88,15 +88,15 @@ async function receive(answer: HubAnswer, file: HubFile, out: Partial, wrote: ()
 }
 
 /** Whether the answer goes on behind what is there. @throws WrongAnswer */
-function checkAnswer({ status, headers }: HubAnswer, file: HubFile, have: number): "behind" | "from the start" {
-  const type = headers.get("content-type") ?? "";
-  const encoding = headers.get("content-encoding") ?? "identity";
-  const length = headers.get("content-length");
+function checkAnswer({ status, header }: HubAnswer, file: HubFile, have: number): "behind" | "from the start" {
+  const type = header("content-type") ?? "";
+  const encoding = header("content-encoding") ?? "identity";
+  const length = header("content-length");
   if (/^text\/html\b/i.test(type)) throw new WrongAnswer("it sent a web page in place of the file");
   if (encoding !== "identity") throw new WrongAnswer(`it sent the file as ${JSON.stringify(encoding.slice(0, 30))}`);
   if (status === 416) throw new WrongAnswer(`it has no byte ${have} of a file of ${file.bytes} bytes`);
   if (status === 206) {
-    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get("content-range") ?? "");
+    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(header("content-range") ?? "");
     if (Number(range?.[1]) !== have)
       throw new WrongAnswer(`it was asked for the bytes from ${have} on and sent others`);
     if (range?.[2] !== "*" && Number(range?.[2]) !== file.bytes)

@@ -1,10 +1,13 @@
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { hubDenied, hubNotFound, hubRefused } from "../../core/errors.js";
 import { type HubAccess, Transient } from "./access.js";
 
 /** An answer whose body is not read yet. */
 export interface HubAnswer {
   readonly status: number;
-  readonly headers: Headers;
+  /** A header's value, by its lower-case name. */
+  header(name: string): string | null;
   /** The body piece by piece; a silence in it is a {@link Transient}. */
   body(): AsyncGenerator<Uint8Array>;
   /** Gives the connection up. */
@@ -37,14 +40,14 @@ export async function askHub(
     const { status } = answer;
     if (status === 200 || status === 206 || status === 416) return answer;
     answer.cancel();
-    const location = answer.headers.get("location");
+    const location = answer.header("location");
     if (status >= 300 && status < 400 && location !== null) {
       at = redirected(at, location, what);
       continue;
     }
     if (status === 429 || status === 408 || status >= 500)
       throw new Transient(`the hub answered with status ${status}`, {
-        retryAfterMs: retryAfter(answer.headers.get("retry-after")),
+        retryAfterMs: retryAfter(answer.header("retry-after")),
       });
     if (status === 401 || status === 403) throw hubDenied(what, own, status, access.token !== null);
     if (status === 404) throw hubNotFound(what, own);
@@ -61,61 +64,59 @@ function redirected(from: URL, location: string, what: string): URL {
   throw hubRefused(what, from.origin, `it redirected to ${JSON.stringify(shown)}, which is no secure web address`);
 }
 
+/**
+ * One request, by Node's own HTTP client. Not by `fetch`: an answer that ends early
+ * while its reader is behind fails an assertion inside Node 24's `fetch`, outside of
+ * any promise, and that ends the kernel.
+ */
 async function send(
   url: URL,
   headers: Readonly<Record<string, string>>,
   { limits }: HubAccess,
   signal: AbortSignal,
 ): Promise<HubAnswer> {
-  const quiet = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const heard = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => quiet.abort(), limits.silenceMs);
-  };
+  const request = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, { headers, signal });
+  let silent = false;
+  // Counts while nothing moves on the connection, whoever waits for whom.
+  request.setTimeout(limits.silenceMs, () => {
+    silent = true;
+    request.destroy();
+  });
   const failed = (cause: unknown) => {
-    clearTimeout(timer);
     if (signal.aborted) return signal.reason;
-    if (quiet.signal.aborted) return new Transient(`${url.host} said nothing for ${limits.silenceMs / 1000} s`);
+    if (silent) return new Transient(`${url.host} said nothing for ${limits.silenceMs / 1000} s`);
     return transportFailure(url, cause);
   };
-  heard();
-  try {
-    const both = AbortSignal.any([signal, quiet.signal]);
-    const response = await fetch(url.href, { headers, redirect: "manual", signal: both });
-    heard();
-    return {
-      status: response.status,
-      headers: response.headers,
-      async *body() {
-        try {
-          for await (const piece of response.body ?? []) {
-            // What the reader does with a piece, such as a slow write, is not the server's silence.
-            clearTimeout(timer);
-            yield piece as Uint8Array;
-            heard();
-          }
-          clearTimeout(timer);
-        } catch (cause) {
-          throw failed(cause);
-        } finally {
-          clearTimeout(timer);
-        }
-      },
-      cancel() {
-        clearTimeout(timer);
-        response.body?.cancel().catch(() => {});
-      },
-    };
-  } catch (cause) {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    request.once("response", resolve);
+    // Stays for good: what happens to the connection later is told by the body.
+    request.on("error", reject);
+    request.end();
+  }).catch((cause) => {
     throw failed(cause);
-  }
+  });
+  // Without a listener an error that comes before the body is read would end the process.
+  response.on("error", () => {});
+  return {
+    status: response.statusCode ?? 0,
+    header: (name) => {
+      const value = response.headers[name];
+      return value === undefined ? null : String(value);
+    },
+    async *body() {
+      try {
+        for await (const piece of response) yield piece as Uint8Array;
+      } catch (cause) {
+        throw failed(cause);
+      }
+    },
+    cancel: () => void response.destroy(),
+  };
 }
 
-/** `fetch` says only that it failed; why stands in the cause, or in the first of several where a name has several addresses. */
+/** Why there is no connection: the system's code, of the first address where a name has several. */
 function transportFailure(url: URL, error: unknown): Transient {
-  const outer = (error as { cause?: unknown }).cause ?? error;
-  const cause = outer instanceof AggregateError ? outer.errors[0] : outer;
+  const cause = error instanceof AggregateError ? error.errors[0] : error;
   const { code = "", message = String(cause) } = cause as { code?: string; message?: string };
   return new Transient(`no connection to ${url.host} (${code || message})`, {
     cause: error,
