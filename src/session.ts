@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
@@ -17,7 +17,7 @@ import {
 } from "./schema/settings.js";
 import type { Settings } from "./schema/settings-types.js";
 import { bindContext, type Session, type SessionContext } from "./stage.js";
-import { writeAtomic } from "./store/atomic.js";
+import { makeFolders, writeAtomic } from "./store/atomic.js";
 import { layoutOf } from "./store/layout.js";
 import { lockSession } from "./store/lock.js";
 import { openRunStore } from "./store/runs.js";
@@ -63,7 +63,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   shelf.card(settings.rerank, "rerank");
 
   const layout = layoutOf(join(root, name));
-  await makeFolder(root, layout.dir);
+  await makeFolders(layout.dir).catch((cause) => {
+    throw storeWriteFailed(layout.dir, "the session's folder", cause);
+  });
   const lock = await lockSession(layout.lockFile, name);
   if (!existsSync(layout.sessionFile)) {
     await writeAtomic(layout.sessionFile, `${JSON.stringify({ schema: "rag-cells/session@1", name })}\n`);
@@ -90,17 +92,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   bindContext(context);
   bindShelf(session, shelf);
   return session;
-}
-
-/** The last folder is made by a call of its own: made recursively, one on a read-only disk is reported as missing. */
-async function makeFolder(root: string, dir: string): Promise<void> {
-  try {
-    await mkdir(root, { recursive: true });
-    await mkdir(dir);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EEXIST" && (await stat(dir)).isDirectory()) return;
-    throw storeWriteFailed(dir, "the session's folder", cause);
-  }
 }
 
 /** Defaults that depend on the machine stand here; all others too, so that one place answers. */

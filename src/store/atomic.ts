@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { storeWriteFailed } from "../core/errors.js";
 
@@ -143,6 +143,16 @@ export async function openText(path: string, what?: string): Promise<TextFile> {
     },
     abort: () => file.abort(),
   };
+}
+
+/** Makes a folder and those above it, one by one: made recursively, one on a read-only disk is reported as missing. */
+export async function makeFolders(path: string): Promise<void> {
+  await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    if (error.code !== "ENOENT" || dirname(path) === path) throw error;
+    await makeFolders(dirname(path));
+    await makeFolders(path);
+  });
 }
 
 /** Makes renames and removals in a folder durable. */

@@ -5,9 +5,10 @@ import { test } from "node:test";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import { inspectOnnx } from "../../dist/runtime/onnx-file.js";
 import { node } from "../../dist/runtime/onnx-nodes.js";
-import { field, intField } from "../../dist/runtime/protobuf.js";
+import { field } from "../../dist/runtime/protobuf.js";
 import type { EncoderOptions } from "../../dist/runtime/types.js";
 import { bertOnnx } from "./lib/bert.ts";
+import { externalOnnx } from "./lib/external.ts";
 import { normals, seeded } from "./lib/random.ts";
 import { batchOf, optionsFor, scratch, tableOnnx } from "./lib/table-model.ts";
 
@@ -77,46 +78,11 @@ test("onnxruntime's own words come through", async () => {
   assert.match(await refusal(unknownOperator), /NoSuchOperator/);
 });
 
-/** Moves the table outside the file, under a name. */
-function external(location: string): Buffer {
-  const entry = (key: string, value: string) => field(13, [field(1, key), field(2, value)]);
-  const tensor = [
-    intField(1, 10),
-    intField(1, DIM),
-    intField(2, 1),
-    field(8, "table"),
-    entry("location", location),
-    intField(14, 1),
-  ];
-  const gather = node("Gather", ["table", "input_ids"], ["last_hidden_state"]);
-  const value = (name: string, type: number, dims: number) => [
-    field(1, name),
-    field(2, [
-      field(1, [
-        intField(1, type),
-        field(
-          2,
-          Array.from({ length: dims }, (_, i) => field(1, [field(2, `d${i}`)])),
-        ),
-      ]),
-    ]),
-  ];
-  const graph = [
-    gather,
-    field(2, "graph"),
-    field(5, tensor),
-    field(11, value("input_ids", 7, 2)),
-    field(11, value("attention_mask", 7, 2)),
-    field(12, value("last_hidden_state", 1, 3)),
-  ];
-  return Buffer.concat([intField(1, 8), field(8, [field(1, ""), intField(2, 17)]), field(7, graph)]);
-}
-
 test("external data is read from the path that the caller gives, whatever the working folder", async () => {
   const folder = scratch();
   const data = join(folder, "somewhere-else.bin");
   writeFileSync(data, new Uint8Array(table.buffer));
-  writeFileSync(join(folder, "model.onnx"), external("weights/model.onnx_data"));
+  writeFileSync(join(folder, "model.onnx"), externalOnnx("weights/model.onnx_data", DIM));
   const options = optionsFor(join(folder, "model.onnx"), {
     externalData: [{ name: "weights/model.onnx_data", path: data }],
     pooling: "cls",
@@ -131,21 +97,23 @@ test("external data is read from the path that the caller gives, whatever the wo
 test("external data outside the model's folder, or not declared, is refused before a session is made", async () => {
   const names = ["../secret", "/etc/passwd", "a/../../b", "a\\b", "C:b", "./x", "a//b", "", "*/_ORT_MEM_ADDR_/*"];
   for (const name of names) {
-    assert.match(await refusal(external(name)), /only a file below the model's folder/, name);
+    assert.match(await refusal(externalOnnx(name, DIM)), /only a file below the model's folder/, name);
     assert.match(
-      await refusal(external(name), { externalData: [{ name, path: "/etc/passwd" }] }),
+      await refusal(externalOnnx(name, DIM), { externalData: [{ name, path: "/etc/passwd" }] }),
       /only a file below/,
       name,
     );
   }
-  assert.match(await refusal(external("model.onnx_data")), /not among the model's files/);
+  assert.match(await refusal(externalOnnx("model.onnx_data", DIM)), /not among the model's files/);
   const short = join(scratch(), "short");
   writeFileSync(short, "abc");
-  await refusal(external("model.onnx_data"), { externalData: [{ name: "model.onnx_data", path: short }] });
+  await refusal(externalOnnx("model.onnx_data", DIM), { externalData: [{ name: "model.onnx_data", path: short }] });
   const directory = join(scratch(), "folder");
   mkdirSync(directory);
   assert.match(
-    await refusal(external("model.onnx_data"), { externalData: [{ name: "model.onnx_data", path: directory }] }),
+    await refusal(externalOnnx("model.onnx_data", DIM), {
+      externalData: [{ name: "model.onnx_data", path: directory }],
+    }),
     /no file|EISDIR/,
   );
 });

@@ -1,7 +1,8 @@
-import { mkdir, rename } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { modelCacheInUse, modelCacheWriteFailed, RagError } from "../../core/errors.js";
+import { makeFolders } from "../../store/atomic.js";
 import { type FileLock, takeLock } from "../../store/lock.js";
 import type { HubAccess } from "./access.js";
 import { downloadFile, type Wanted } from "./download.js";
@@ -101,7 +102,7 @@ const filling = new Set<string>();
 
 async function lockCache(cacheDir: string, progress: FillProgress, signal: AbortSignal): Promise<FileLock> {
   const path = join(cacheDir, ".locks", "rag-cells.lock");
-  await mkdir(join(cacheDir, ".locks"), { recursive: true }).catch((cause) => {
+  await makeFolders(join(cacheDir, ".locks")).catch((cause) => {
     throw modelCacheWriteFailed(path, cause);
   });
   for (;;) {

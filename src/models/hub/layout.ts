@@ -1,5 +1,5 @@
 import { mkdir, rename, rm, stat, symlink } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { modelCacheWriteFailed } from "../../core/errors.js";
 import type { HubFile } from "../../schema/hub-api.js";
 import { syncFolder, writeAtomic } from "../../store/atomic.js";
@@ -40,7 +40,7 @@ const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"];
 export async function placeFile(layout: HubLayout, revision: string, file: HubFile): Promise<void> {
   const target = join(layout.snapshot(revision), file.path);
   const blob = layout.blob(file);
-  const aside = join(dirname(target), `.${process.pid}.link`);
+  const aside = join(dirname(target), `.${basename(target)}.${process.pid}.link`);
   try {
     if (await isFile(layout.partial(file))) {
       await rename(layout.partial(file), blob);
