@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { type FileHandle, mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { hubAnswerBad, modelCacheWriteFailed } from "../../core/errors.js";
 import type { HubFile } from "../../schema/hub-api.js";
@@ -72,6 +73,26 @@ export async function downloadFile(
   } finally {
     await out.close();
   }
+}
+
+/**
+ * Whether a file on disk is what the hub lists: its sha256, or null where it is not there or is something else.
+ *
+ * @throws what the signal aborts with
+ */
+export async function sha256OfWhole(path: string, file: HubFile, signal: AbortSignal): Promise<string | null> {
+  const hashes = begin(file.bytes, file.digest.kind);
+  try {
+    if ((await stat(path)).size !== file.bytes) return null;
+    for await (const block of createReadStream(path, { highWaterMark: 1 << 20, signal }))
+      for (const hash of hashes) hash.update(block as Buffer);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw modelCacheWriteFailed(path, error);
+  }
+  const { found, sha256 } = digests(hashes);
+  return found === file.digest.hex ? sha256 : null;
 }
 
 /** Takes the body as it comes. More than the file has is a wrong answer at once, so that an endless one ends. */
@@ -170,8 +191,7 @@ async function openPartial(path: string, { bytes: size, digest }: HubFile, signa
     finish: () =>
       guard(async () => {
         await file.sync();
-        const [sha256, other] = hashes.map((hash) => hash.digest("hex")) as [string, string | undefined];
-        return { expected: digest.hex, found: other ?? sha256, sha256 };
+        return { expected: digest.hex, ...digests(hashes) };
       }),
     close: () => file.close(),
   };
@@ -181,4 +201,9 @@ async function openPartial(path: string, { bytes: size, digest }: HubFile, signa
 function begin(size: number, kind: HubFile["digest"]["kind"]): Hash[] {
   const sha256 = createHash("sha256");
   return kind === "sha256" ? [sha256] : [sha256, createHash("sha1").update(`blob ${size}\0`)];
+}
+
+function digests(hashes: readonly Hash[]): { found: string; sha256: string } {
+  const [sha256, other] = hashes.map((hash) => hash.digest("hex")) as [string, string | undefined];
+  return { found: other ?? sha256, sha256 };
 }

@@ -1,11 +1,11 @@
-import { rename } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { modelCacheInUse, modelCacheWriteFailed, RagError } from "../../core/errors.js";
 import { makeFolders } from "../../store/atomic.js";
 import { type FileLock, takeLock } from "../../store/lock.js";
 import type { HubAccess } from "./access.js";
-import { downloadFile, type Wanted } from "./download.js";
+import { downloadFile, sha256OfWhole, type Wanted } from "./download.js";
 import { hubLayout, placeFile } from "./layout.js";
 import type { Retries } from "./retry.js";
 
@@ -63,17 +63,19 @@ export async function fillCache(
       for (const value of onDisk.values()) sum += value;
       progress.update(sum, name);
     };
-    await takeOverBlob(layout.blob(file), layout.partial(file));
-    const { sha256, resumedBytes: before } = await downloadFile(
-      access,
-      one,
-      layout.partial(file),
-      retries,
-      either,
-      say,
-    );
-    resumedBytes += before;
-    fetchedBytes += file.bytes - before;
+    // A blob that is right is left alone: others may be reading it. One that is not is gone on from, or begun anew.
+    let sha256 = await sha256OfWhole(layout.blob(file), file, either);
+    if (sha256 === null) {
+      await takeOverBlob(layout.blob(file), layout.partial(file));
+      const fetched = await downloadFile(access, one, layout.partial(file), retries, either, say);
+      resumedBytes += fetched.resumedBytes;
+      fetchedBytes += file.bytes - fetched.resumedBytes;
+      sha256 = fetched.sha256;
+    } else {
+      await rm(layout.partial(file), { force: true });
+      resumedBytes += file.bytes;
+      say(file.bytes);
+    }
     await placeFile(layout, revision, file);
     done.push({ hubId, path: file.path, sha256 });
   };
@@ -90,7 +92,7 @@ export async function fillCache(
   return { files: done, fetchedBytes, resumedBytes, retries: retries.count };
 }
 
-/** A blob that stands there is checked as a half-done download is: a whole one needs no byte, an altered one is begun anew. */
+/** A blob that is cut off is a half-done download; one that is altered is found by its hash, and begun anew. */
 async function takeOverBlob(blob: string, partial: string): Promise<void> {
   await rename(blob, partial).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw modelCacheWriteFailed(blob, cause);
