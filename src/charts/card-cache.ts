@@ -1,7 +1,9 @@
 import type { CachePack, CacheReport, PrimePlan } from "../schema/types.js";
 import { plainTable } from "./card-parts.js";
 import type { Badge, Card, Figure } from "./card-types.js";
+import type { Chart } from "./chart-types.js";
 import { bytes, count, counted, duration } from "./format.js";
+import { type Bar, barChart } from "./spec-bars.js";
 import { clip, clipFront } from "./text.js";
 
 /** What priming would do: what is there, what would be fetched, whether it fits. */
@@ -56,7 +58,14 @@ export function primePlanCard(plan: PrimePlan): Card {
       }),
     ],
     notes: [],
-    charts: [],
+    charts: charts(
+      plan.models.map(({ key, bytes: size, toFetch }) => ({
+        name: key,
+        value: plan.toFetch > 0 ? toFetch : size,
+        words: bytes(plan.toFetch > 0 ? toFetch : size),
+      })),
+      plan.toFetch > 0 ? "To fetch, by model" : "On disk, by model",
+    ),
   };
 }
 
@@ -110,8 +119,19 @@ export function cacheReportCard(report: CacheReport): Card {
             },
           ]
         : [],
-    charts: [],
+    charts: charts(
+      [...new Set(report.files.map(({ model }) => model))].map((model) => {
+        const size = report.files.reduce((sum, file) => sum + (file.model === model ? file.bytes : 0), 0);
+        return { name: model, value: size, words: bytes(size) };
+      }),
+      "Read and hashed, by model",
+    ),
   };
+}
+
+function charts(bars: readonly Bar[], title: string): Chart[] {
+  const chart = barChart(bars, { title, caption: "" });
+  return chart === null ? [] : [chart];
 }
 
 /** A folder that can be uploaded as a dataset. */

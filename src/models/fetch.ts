@@ -2,11 +2,12 @@ import { modelCacheFull, RagError } from "../core/errors.js";
 import type { PrimeFetch } from "../schema/types.js";
 import type { Stoppable } from "../stage.js";
 import type { HubAccess } from "./hub/access.js";
+import type { Wanted } from "./hub/download.js";
 import { fillCache } from "./hub/fill.js";
 import { hubLayout, writeMainRef } from "./hub/layout.js";
 import type { Retries } from "./hub/retry.js";
 import { type MissingFiles, missingFilesError, type Places } from "./locate.js";
-import { type Fetch, freeBytes, planFetch, plannedFetch } from "./plan.js";
+import { bytesOnDisk, type Fetch, freeBytes, planFetch } from "./plan.js";
 import type { ModelShelf } from "./shelf.js";
 
 /** Room that is left free beside what is fetched: a full disk harms more than this. */
@@ -55,16 +56,14 @@ export async function fetchMissing(
   const began = performance.now();
   const retries: Retries = { count: 0 };
   const fetches = await planFetches(hub, places, lacking, retries, signal);
-  const planned = await Promise.all(fetches.map((fetch) => plannedFetch(cacheDir, fetch)));
-  const [bytes, toFetch] = [sum(planned.map((model) => model.bytes)), sum(planned.map((model) => model.toFetch))];
+  const wanted = filesOf(fetches);
+  const bytes = sum(wanted.map(({ file }) => file.bytes));
+  const toFetch = bytes - sum(await Promise.all(wanted.map(({ hubId, file }) => bytesOnDisk(cacheDir, hubId, file))));
   const free = await freeBytes(cacheDir);
   if (free !== null && toFetch + SPARE_BYTES > free) throw modelCacheFull(cacheDir, toFetch + SPARE_BYTES, free);
 
   const line = progress({ label: "prime · fetch", total: bytes / 1e6, unit: "MB", before: (bytes - toFetch) / 1e6 });
   try {
-    const wanted = fetches.flatMap(({ card, revision, files }) =>
-      files.map((file) => ({ hubId: card.hubId, revision, file })),
-    );
     const update = (onDisk: number, detail: string) => line.update(onDisk / 1e6, detail);
     const filled = await fillCache(hub, cacheDir, wanted, { update }, signal);
     for (const { card, revision, isMain } of fetches)
@@ -83,6 +82,15 @@ export async function fetchMissing(
     line.fail(error instanceof Error ? error.message : String(error));
     throw error;
   }
+}
+
+/** Each file once: two rows may name one repository. */
+function filesOf(fetches: readonly Fetch[]): Wanted[] {
+  const wanted = new Map<string, Wanted>();
+  for (const { card, revision, files } of fetches)
+    for (const file of files)
+      wanted.set([card.hubId, revision, file.path].join("\n"), { hubId: card.hubId, revision, file });
+  return [...wanted.values()];
 }
 
 function sum(values: readonly number[]): number {

@@ -59,10 +59,17 @@ export async function plannedFetch(cacheDir: string, fetch: Fetch): Promise<Plan
   const layout = hubLayout(cacheDir, card.hubId);
   const files: PlannedFile[] = [];
   for (const file of fetch.files) {
-    const onDisk = Math.max(await bytesAt(layout.blob(file)), await bytesAt(layout.partial(file)));
-    files.push({ path: file.path, bytes: file.bytes, onDisk: Math.min(onDisk, file.bytes), problem: "" });
+    const onDisk = await bytesOnDisk(cacheDir, card.hubId, file);
+    files.push({ path: file.path, bytes: file.bytes, onDisk, problem: "" });
   }
   return plannedModel(card, dtype, "to fetch", revision, layout.snapshot(revision), files);
+}
+
+/** Bytes of a file that a cache has already: as far as it can be said without reading them. */
+export async function bytesOnDisk(cacheDir: string, hubId: string, file: HubFile): Promise<number> {
+  const layout = hubLayout(cacheDir, hubId);
+  const most = Math.max(await bytesAt(layout.blob(file)), await bytesAt(layout.partial(file)));
+  return Math.min(most, file.bytes);
 }
 
 /** A model that is neither there nor to be had now, with sizes where they are known. */

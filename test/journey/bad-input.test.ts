@@ -69,9 +69,14 @@ test("weights that were cut off or are something else are an error with the mode
     (path: string) => writeFile(path, "<html>not found</html>"),
   ]) {
     const models = await modelsCopy();
-    await damage(join(models, "rag-cells-sample-dense/onnx/model.onnx"));
     const session = await rag.openSession({ ...sampleOptions(await scratch("damaged")), modelDirs: [models] });
     const chunks = await rag.chunk(session, { files: join(await corpusOf(smallCorpus), "*.md") });
+    await damage(join(models, "rag-cells-sample-dense/onnx/model.onnx"));
+    const locked = await fail(rag.runDense(session, chunks));
+    assert.equal(locked.code, "model_files_missing");
+    assert.match(locked.message, /onnx\/model\.onnx \(about 2\.97 MB\): cut off/);
+    // Without a lock file nothing says what the file should be, and the runtime has to find out.
+    await rm(join(models, "models.lock.json"));
     const error = await fail(rag.runDense(session, chunks));
     assert.equal(error.code, "model_not_loaded");
     assert.match(error.message, /sample-dense/);
