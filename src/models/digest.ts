@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { modelFileBad, RagError } from "../core/errors.js";
 
 /** What one pass over a file gives. */
@@ -14,6 +13,7 @@ export type DigestMemory = Map<string, FileDigest>;
 
 /** Deepest nesting of a JSON file that is read: a recursive reader must not run out of stack. */
 const DEEPEST_JSON = 64;
+const BLOCK = 2 << 20;
 
 /**
  * Streams a file through sha256; where its name ends in .json, also through a
@@ -37,16 +37,29 @@ export async function digestFile(path: string, memory: DigestMemory, signal?: Ab
   }
 }
 
+/** Two buffers take turns: one is read into while the other is hashed, so that the slower of disk and hash sets the pace. */
 async function readThrough(path: string, signal: AbortSignal | undefined): Promise<FileDigest> {
   const hash = createHash("sha256");
   const nesting = path.endsWith(".json") ? nestingScanner() : null;
+  const [one, other] = [Buffer.allocUnsafe(BLOCK), Buffer.allocUnsafe(BLOCK)];
+  const file = await open(path, "r");
   let bytes = 0;
-  for await (const block of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
-    signal?.throwIfAborted();
-    bytes += block.length;
-    hash.update(block);
-    if (nesting && nesting(block) > DEEPEST_JSON)
-      throw modelFileBad(path, `it nests deeper than ${DEEPEST_JSON} levels`);
+  let reading = file.read(one, 0, BLOCK, 0);
+  try {
+    for (let turn = 1; ; turn++) {
+      signal?.throwIfAborted();
+      const { bytesRead, buffer } = await reading;
+      if (bytesRead === 0) break;
+      bytes += bytesRead;
+      reading = file.read(turn % 2 === 0 ? one : other, 0, BLOCK, bytes);
+      const block = buffer.subarray(0, bytesRead);
+      hash.update(block);
+      if (nesting && nesting(block) > DEEPEST_JSON)
+        throw modelFileBad(path, `it nests deeper than ${DEEPEST_JSON} levels`);
+    }
+  } finally {
+    await reading.catch(() => {});
+    await file.close();
   }
   return { bytes, sha256: hash.digest("hex") };
 }

@@ -365,6 +365,30 @@ test("tensors that a graph keeps elsewhere are found when the cache is primed", 
   assert.match(linked.message, /2 names on this disk \(hard links\)/);
 });
 
+test("nothing but data is asked for, whatever a repository holds and its configuration names", async (t) => {
+  const hub = await sampleHub(t);
+  const config = JSON.parse(readFileSync(join(sampleModels, "rag-cells-sample-dense/config.json"), "utf8"));
+  hub.push("rag-cells/sample-dense", {
+    "config.json": JSON.stringify({ ...config, auto_map: { AutoModel: "modeling_evil.EvilModel" } }),
+    "modeling_evil.py": "raise SystemExit",
+    "pytorch_model.bin": "pickle",
+    "model.safetensors": "tensors",
+  });
+  const run = await rag.primeCache(await open(t, hub, await place()), ["sample-dense"]);
+  const asked = new Set(hub.requests.flatMap(({ path }) => path ?? []));
+  assert.deepEqual([...asked].sort(), run.models[0]?.files.map(({ path }) => path).sort());
+});
+
+test("two rows of one repository are fetched once", async (t) => {
+  const hub = await sampleHub(t);
+  const row = rag.listModels().find(({ key }) => key === "sample-dense");
+  assert.ok(row);
+  const session = await open(t, hub, await place(), { addModels: [{ ...row, key: "other", queryPrefix: "find: " }] });
+  const run = await rag.primeCache(session, ["sample-dense", "other"]);
+  assert.equal(run.fetched?.bytes, run.models[0]?.bytes);
+  assert.equal(run.models[1]?.bytes, run.models[0]?.bytes);
+});
+
 test("a disk without room is seen before a byte is fetched", async (t) => {
   const disk = await tmpfs(t, "size=8m");
   if (!disk) return;
