@@ -1,5 +1,4 @@
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { IncomingMessage } from "node:http";
 import { hubDenied, hubNotFound, hubRefused } from "../../core/errors.js";
 import { type HubAccess, Transient } from "./access.js";
 
@@ -75,7 +74,9 @@ async function send(
   { limits }: HubAccess,
   signal: AbortSignal,
 ): Promise<HubAnswer> {
-  const request = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, { headers, signal });
+  // Loaded when it is needed: the two are a good part of the package's import, and a primed session never asks.
+  const client = url.protocol === "https:" ? await import("node:https") : await import("node:http");
+  const request = client.request(url, { headers, signal });
   let silent = false;
   // Counts while nothing moves on the connection, whoever waits for whom.
   request.setTimeout(limits.silenceMs, () => {
