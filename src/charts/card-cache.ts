@@ -134,19 +134,27 @@ function charts(bars: readonly Bar[], title: string): Chart[] {
   return chart === null ? [] : [chart];
 }
 
-/** A folder that can be uploaded as a dataset. */
+/** A folder that can be uploaded as a dataset, or one that came out of such an archive. */
 export function cachePackCard(pack: CachePack): Card {
-  const rows = pack.models.map(({ key, hubId, licence }) => [clip(key, 40), clip(hubId, 60), clip(licence, 30)]);
+  const packed = pack.archive === null;
+  const closed = pack.models.filter(({ commercialUse }) => commercialUse === false).length;
+  const rows = pack.models.map(({ key, hubId, licence, commercialUse }) => [
+    clip(key, 40),
+    clip(hubId, 60),
+    `${clip(licence, 30)}${commercialUse === false ? " (no commercial use)" : ""}`,
+  ]);
+  const figures: Figure[] = [
+    { label: "Folder", value: clipFront(pack.dir, 60) },
+    { label: "Files", value: `${counted(pack.files, "file")}, ${bytes(pack.bytes)}` },
+  ];
+  if (pack.archive !== null) figures.push({ label: "Archive", value: clipFront(pack.archive, 60) });
   return {
     kind: "pack",
-    title: "Model cache, packed",
+    title: packed ? "Model cache, packed" : "Model cache, unpacked",
     id: "",
-    subtitle: "every file was read back",
-    badges: [],
-    figures: [
-      { label: "Folder", value: clipFront(pack.dir, 60) },
-      { label: "Files", value: `${counted(pack.files, "file")}, ${bytes(pack.bytes)}` },
-    ],
+    subtitle: packed ? "every file was read back" : "every file is as its lock file says",
+    badges: closed > 0 ? [{ text: `${counted(closed, "model")} without commercial use`, tone: "warn" }] : [],
+    figures,
     tables: [plainTable("Models", ["Model", "Repository", "Licence"], [], rows, { where: "pack.models" })],
     notes: [],
     charts: [],

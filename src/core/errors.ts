@@ -1011,3 +1011,59 @@ export function badModelsLock(path: string, problem: string): RagError {
     `The lock file ${quote(path)} can't be used: ${problem}. Bring back the one you committed, or remove it: the next primeCache writes it anew from what it finds, without checking it against what it was.`,
   );
 }
+
+// packing models, and unpacking them
+
+/** A folder that is to be written and belongs to something else. */
+export function folderTaken(dir: string, why: string, way: string): RagError {
+  return new RagError("folder_taken", `The folder ${quote(dir)} can't be used: ${why}. ${way}.`);
+}
+
+/** Two files that would have one name in a pack. */
+export function packNameClash(name: string, one: string, other: string): RagError {
+  return new RagError(
+    "pack_name_clash",
+    `${quote(one)} and ${quote(other)} would both be ${quote(name)} in the pack, which has no folders and one file of a name. Pack these models into folders of their own: packCache(session, dir, { models: [...] }).`,
+  );
+}
+
+/** Too little room for a pack. */
+export function packDiskFull(dir: string, needed: number, free: number): RagError {
+  return new RagError(
+    "model_cache_full",
+    `The models need ${roughly(needed)} in ${quote(dir)}, where ${roughly(free)} are free. None was written there. Free space, or name a folder on another disk.`,
+  );
+}
+
+/** A write to a pack failed. */
+export function packWriteFailed(dir: string, cause: unknown): RagError {
+  const system = (cause as { cause?: unknown } | null)?.cause ?? cause;
+  const { code } = system as NodeJS.ErrnoException;
+  const why =
+    code === "ENOSPC" || code === "EDQUOT"
+      ? "The disk is full. Free space there, or name a folder on another disk"
+      : code === "EROFS" || code === "EACCES" || code === "EPERM"
+        ? "It can't be written. Name a folder that can"
+        : `The system says: ${quote(system instanceof Error ? system.message : String(system))}. Correct that, or name another folder`;
+  return new RagError("pack_write_failed", `Can't write the models to ${quote(dir)}. ${why}, and run the cell again.`, {
+    cause,
+  });
+}
+
+/** A pack that does not hold what was put into it. */
+export function packNotVerified(dir: string, problems: readonly string[]): RagError {
+  return new RagError(
+    "pack_not_verified",
+    `The models were packed into ${quote(dir)}, but read back from there they differ: ${problems.join("; ")}. Do not upload it. Check the disk, then run the cell again: only what differs is written anew.`,
+  );
+}
+
+/** An archive that is not unpacked; `entry` is the one that breaks the rule. */
+export function badArchive(archive: string, entry: string | null, problem: string, cause?: unknown): RagError {
+  const where = entry === null ? "" : `its entry ${quote(entry)} `;
+  return new RagError(
+    "bad_archive",
+    `The archive ${quote(archive)} can't be unpacked: ${where}${problem}. Nothing of it was kept. Download it again, or make it anew from a folder that packCache wrote, with its files and nothing else.`,
+    { cause },
+  );
+}

@@ -7,11 +7,9 @@ import { fillCache } from "./hub/fill.js";
 import { hubLayout, writeMainRef } from "./hub/layout.js";
 import type { Retries } from "./hub/retry.js";
 import { type MissingFiles, missingFilesError, type Places } from "./locate.js";
-import { bytesOnDisk, type Fetch, freeBytes, planFetch } from "./plan.js";
+import { bytesOnDisk, type Fetch, freeBytes, planFetch, SPARE_BYTES } from "./plan.js";
 import type { ModelShelf } from "./shelf.js";
 
-/** Room that is left free beside what is fetched: a full disk harms more than this. */
-const SPARE_BYTES = 64 << 20;
 /** What the hub can say that leaves a model where it was: missing. */
 const NOT_TO_BE_HAD = ["hub_unreachable", "hub_not_found", "hub_denied"];
 

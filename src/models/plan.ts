@@ -12,6 +12,9 @@ import type { Retries } from "./hub/retry.js";
 import type { MissingFiles, Places } from "./locate.js";
 import { lockedModel, readLock } from "./lock-file.js";
 
+/** Room that is left free beside what is written: a full disk harms more than this. */
+export const SPARE_BYTES = 64 << 20;
+
 /** A model that is to be fetched: which files, at which commit. */
 export interface Fetch {
   readonly card: ModelCard;

@@ -197,11 +197,25 @@ export interface CacheReport {
   readonly seconds: number;
 }
 
-/** What `packCache` wrote. */
+/** A model of a pack. */
+export interface PackedModel {
+  /** The registry key; the hub id where no row of the session has that repository. */
+  readonly key: string;
+  readonly hubId: string;
+  readonly licence: string;
+  /** Null where no row of the session has that repository. */
+  readonly commercialUse: boolean | null;
+}
+
+/** What `packCache` wrote, or `unpackCache` took out of an archive. */
 export interface CachePack {
   readonly kind: "cache_pack";
+  /** The folder, absolute. It serves as one of `modelDirs`. */
   readonly dir: string;
-  readonly models: readonly { readonly key: string; readonly hubId: string; readonly licence: string }[];
+  /** The archive it was unpacked from, absolute; null for what `packCache` wrote. */
+  readonly archive: string | null;
+  readonly models: readonly PackedModel[];
+  /** All files of the pack, the lists and texts beside the models too. */
   readonly files: number;
   readonly bytes: number;
 }

@@ -207,7 +207,8 @@ async function writeFully(file: FileHandle, data: Uint8Array, position: number):
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this machine lives. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

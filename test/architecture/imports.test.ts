@@ -56,6 +56,8 @@ const packages: Record<string, readonly string[]> = {
   arquero: ["charts/tables.ts"],
   stemmer: ["sparse/bm25-terms.ts"],
   "faiss-node": ["export/faiss-node.ts"],
+  yauzl: ["models/archive/zip.ts"],
+  "tar-stream": ["models/archive/tar.ts"],
 };
 
 /** Packages that one room shares. */
