@@ -30,17 +30,19 @@ export interface EarlierPack {
 export async function lookAtTarget(dir: string): Promise<EarlierPack> {
   const refuse = (why: string) =>
     folderTaken(dir, why, "Name a new folder, an empty one, or one that packCache wrote before");
-  const names: string[] = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+  const all: string[] = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw refuse(error.code === "ENOTDIR" ? "it is no folder" : error.message);
   });
+  // Files aside are what a packing leaves that is killed in its first moment.
+  const names = all.filter((name) => !ASIDE.test(name));
   if (names.length === 0) return { files: [], metadata: null };
   const finished = names.includes(PACK_SUMS) ? await readLock(join(dir, ROOT_LOCK)) : null;
   const begun = await readLock(join(dir, UNFINISHED_LOCK));
   if (!finished && !begun) throw refuse(`it holds ${quoteList(names, 5)} and is no pack`);
   const files = [...new Set([finished, begun].flatMap((file) => (file ? namesOfLock(file.lock) : [])))];
   const ours = new Set([...files, ...packTexts, UNFINISHED_LOCK]);
-  const strange = names.filter((name) => !ours.has(name) && !ASIDE.test(name));
+  const strange = names.filter((name) => !ours.has(name));
   if (strange.length > 0) throw refuse(`beside a pack it holds ${quoteList(strange, 5)}, which would be uploaded too`);
   const text = await readFile(join(dir, DATASET_METADATA), "utf8").catch(() => "");
   return { files, metadata: parseDatasetMetadata(text) };
@@ -48,7 +50,11 @@ export async function lookAtTarget(dir: string): Promise<EarlierPack> {
 
 /** Makes the folder where there is none, and writes down what is about to be put there. */
 export async function beginPack(dir: string, lock: ModelsLock): Promise<void> {
-  await mkdir(dir, { recursive: true });
+  // By a call of its own: made recursively, a folder on a read-only disk is reported as missing.
+  await mkdir(dirname(dir), { recursive: true });
+  await mkdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
   await syncFolder(dirname(dir));
   await removeLeftovers(dir);
   const begun = (await readLock(join(dir, UNFINISHED_LOCK)))?.lock.models ?? {};

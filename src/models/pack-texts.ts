@@ -30,7 +30,7 @@ export function readmeText({ models }: PackPlan, { title, id }: DatasetName): st
   const lines = [
     `# ${plain(title)}`,
     "",
-    "Models in ONNX form for [rag-cells](https://www.npmjs.com/package/rag-cells). All files stand beside each other, since an upload keeps neither folders nor links: `owner--name--path` is the file `path` of the repository `owner/name`.",
+    "Models in ONNX form for rag-cells. All files stand beside each other, since an upload keeps neither folders nor links: `owner--name--path` is the file `path` of the repository `owner/name`.",
     "",
     "| Model | Repository | Commit | Weights | Bytes | Licence | Commercial use |",
     "|---|---|---|---|---|---|---|",

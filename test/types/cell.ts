@@ -16,6 +16,9 @@ export const session = await rag.openSession({
   enableRerank: true,
 });
 export const models = await rag.primeCache(session);
+export const pack = await rag.packCache(session, "pack", { title: "my models", id: "me/my-models" });
+export const unpacked = await rag.unpackCache(session, "pack.zip", "unpacked");
+export const packedKeys = unpacked.models.map(({ key }) => key);
 export const chunks = await rag.chunk(session, { files: "corpus/**/*.md" });
 export const dense = await rag.runDense(session, chunks, { dim: 64, fusion: "concat" });
 export const sparse = await rag.runSparse(session, chunks, { models: ["bm25"] });

@@ -1,4 +1,4 @@
-import { badArchive, packDiskFull } from "../../core/errors.js";
+import { badArchive, packDiskFull, RagError } from "../../core/errors.js";
 import { flatName } from "../../core/flat-name.js";
 import { type LockedFile, type ModelsLock, parseModelsLock } from "../../schema/models-lock.js";
 import { ROOT_LOCK } from "../lock-file.js";
@@ -74,10 +74,14 @@ export async function* contentOf(
   refuse: (entry: string, problem: string) => Error,
 ): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  for await (const block of entry.content()) {
-    bytes += block.byteLength;
-    if (bytes > entry.bytes) throw refuse(entry.name, `holds more than the ${entry.bytes} bytes that it declares`);
-    yield block;
+  try {
+    for await (const block of entry.content()) {
+      bytes += block.byteLength;
+      if (bytes > entry.bytes) throw refuse(entry.name, `holds more than the ${entry.bytes} bytes that it declares`);
+      yield block;
+    }
+  } catch (error) {
+    throw error instanceof RagError ? error : refuse(entry.name, `is damaged (${(error as Error).message})`);
   }
   if (bytes < entry.bytes) throw refuse(entry.name, `ends after ${bytes} of the ${entry.bytes} bytes that it declares`);
 }
