@@ -9,6 +9,7 @@ export const root = resolve(import.meta.dirname, "../..");
 export const pageNames: readonly string[] = [
   "README.md",
   "CHANGELOG.md",
+  "kaggle/README.md",
   ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name.replaceAll("\\", "/")}`)
