@@ -149,7 +149,7 @@ export function cachePackCard(pack: CachePack): Card {
   ];
   if (pack.archive !== null) figures.push({ label: "Archive", value: clipFront(pack.archive, 60) });
   return {
-    kind: "pack",
+    kind: packed ? "pack" : "unpack",
     title: packed ? "Model cache, packed" : "Model cache, unpacked",
     id: "",
     subtitle: packed ? "every file was read back" : "every file is as its lock file says",

@@ -1058,6 +1058,14 @@ export function packNotVerified(dir: string, problems: readonly string[]): RagEr
   );
 }
 
+/** The operator pressed Stop while an archive was unpacked. */
+export function unpackingStopped(archive: string): RagError {
+  return new RagError(
+    "stopped",
+    `Stopped while ${quote(archive)} was unpacked. Nothing of it was kept: run the cell again to begin anew.`,
+  );
+}
+
 /** An archive that is not unpacked; `entry` is the one that breaks the rule. */
 export function badArchive(archive: string, entry: string | null, problem: string, cause?: unknown): RagError {
   const where = entry === null ? "" : `its entry ${quote(entry)} `;

@@ -14,7 +14,7 @@ import { shelfOf } from "./shelf.js";
 export interface PackOptions {
   /** Registry keys, in place of the session's own models. */
   readonly models?: readonly string[];
-  /** The dataset's title, 6 to 50 characters; default that of the pack which stands in the folder, else `rag-cells models`. */
+  /** The dataset's title, 6 to 50 characters; default that of the pack which stands in the folder, else "rag-cells models". */
   readonly title?: string;
   /**
    * The dataset's id, `owner/slug`, the slug 6 to 50 of `a-z`, `0-9` and `-`; default that of the

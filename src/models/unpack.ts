@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { badArchive, badOption, packWriteFailed, RagError } from "../core/errors.js";
+import { badArchive, badOption, packWriteFailed, RagError, unpackingStopped } from "../core/errors.js";
 import type { ModelsLock } from "../schema/models-lock.js";
 import type { CachePack, PackedModel } from "../schema/types.js";
 import { contextOf, type Session, type Stoppable, underStop, withCard } from "../stage.js";
@@ -36,7 +36,8 @@ export async function unpackCache(session: Session, archive: string, dir: string
     try {
       return await unpack(opened, folder, tools);
     } catch (error) {
-      if (tools.signal.aborted || error instanceof RagError) throw error;
+      if (tools.signal.aborted) throw unpackingStopped(from);
+      if (error instanceof RagError) throw error;
       throw badArchive(from, null, `it is damaged (${(error as Error).message})`, error);
     } finally {
       await opened.close();

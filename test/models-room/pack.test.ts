@@ -19,6 +19,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { flatName } from "../../dist/core/flat-name.js";
 import * as rag from "../../dist/index.js";
 import { copyFile } from "../../dist/models/pack-copy.js";
@@ -76,6 +77,7 @@ test("a pack holds every file of the session's models beside each other, and say
       bytes: readdirSync(packed).reduce((sum, name) => sum + statSync(join(packed, name)).size, 0),
     },
   );
+  assert.match(inspect(pack), /^pack\n[\s\S]*18 files[\s\S]*sample-splade/);
   assert.equal(readdirSync(packed).length, 18);
   for (const name of readdirSync(packed)) {
     const info = lstatSync(join(packed, name));
@@ -222,8 +224,9 @@ test("a licence without commercial use is told in README, description and value,
   const licence = "CC-BY-NC-4.0 | [x](http://x)\n# <b>";
   const session = await openTiny([await tinyRoot()], [testCard({ licence, commercialUse: false })]);
   const dir = join(await scratch("closed"), "pack");
-  const { models } = await rag.packCache(session, dir);
-  assert.deepEqual(models, [{ key: "tiny", hubId: "acme/tiny-model", licence, commercialUse: false }]);
+  const closed = await rag.packCache(session, dir);
+  assert.match(inspect(closed), /1 model without commercial use/);
+  assert.deepEqual(closed.models, [{ key: "tiny", hubId: "acme/tiny-model", licence, commercialUse: false }]);
   const readme = read(dir, "README.md");
   assert.match(readme, /\*\*No commercial use\*\*: the licence of tiny forbids it/);
   const row = readme.split("\n").find((line) => line.startsWith("| tiny |")) ?? "";

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { gzipSync } from "node:zlib";
 import * as rag from "../../dist/index.js";
 import { tmpfs } from "../lib/mounts.ts";
@@ -64,6 +65,7 @@ test("zip, tar and gzipped tar, with and without a folder around, give the pack 
     const pack = await rag.unpackCache(session, archive, dir);
     sameAsPacked(dir);
     assert.deepEqual([pack.dir, pack.archive, pack.files], [dir, archive, 18], what);
+    assert.match(inspect(pack), /^unpack\n[\s\S]*18 files[\s\S]*sample-rerank/);
     assert.equal(
       pack.bytes,
       names.reduce((sum, name) => sum + readFileSync(join(packed, name)).length, 0),
@@ -313,6 +315,6 @@ test("Stop ends the unpacking and leaves nothing", async () => {
   const parent = dirname(archive);
   await until(() => readdirSync(parent).find((name) => name.endsWith(".unpacking")), "the unpacking to begin");
   process.kill(process.pid, "SIGINT");
-  await assert.rejects(running, { code: "stopped" });
+  await assert.rejects(running, { code: "stopped", message: /Nothing of it was kept/ });
   assert.deepEqual(readdirSync(parent), ["archive"]);
 });
