@@ -6,7 +6,7 @@ import { chunkDocuments } from "../../dist/chunk/documents.js";
 import type { TokenLimit } from "../../dist/chunk/meter.js";
 import { quantile } from "../../dist/core/stats.js";
 import { corpusOf } from "../lib/sample.ts";
-import { watchLateness } from "../runtime/lib/lateness.ts";
+import { watchHolding } from "../runtime/lib/lateness.ts";
 import { checkPromises, cut, words } from "./lib/cut.ts";
 
 const SIZE = 200_000;
@@ -117,14 +117,7 @@ test("no tokenizer is given more than 32,768 characters, whatever its limit", ()
   }
 });
 
-/** The 99th percentile of a 10 ms timer's lateness over at least 100 ticks: a fast machine does the work more than once for them. */
-async function lateness(work: () => Promise<unknown>): Promise<number> {
-  const watch = watchLateness();
-  while (watch.ticks < 100) await work();
-  return quantile(watch.stop(), 0.99);
-}
-
-test("the event loop stays free inside a large document: a 10 ms timer is late by at most 20 ms at the 99th percentile", async (t) => {
+test("the event loop stays free inside a large document: a 10 ms timer is late by at most 20 ms of work at the 99th percentile", async (t) => {
   const mixed =
     "# H `x`\n\nSome prose here. And more of it.\n\n```js\nconst a = 1;\n\nconst b = 2;\n```\n\n- a\n- b\n  - c\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n";
   const source = `${mixed.repeat(10_000)}\`\`\`\n${"const value = compute(a, b);\n".repeat(30_000)}\`\`\`\n\n${"- an item of one list\n".repeat(30_000)}`;
@@ -133,21 +126,11 @@ test("the event loop stays free inside a large document: a 10 ms timer is late b
     for await (const { chunks } of chunkDocuments([{ path: join(dir, "a.md"), document: "a.md" }], [limit]))
       assert.ok(chunks.length > 10_000);
   };
-  // What the machine does to any process that holds its event loop for 8 ms at a time, as other work on it comes and goes.
-  const holding = async () => {
-    const end = performance.now() + 1000;
-    while (performance.now() < end) {
-      const until = performance.now() + 8;
-      while (performance.now() < until);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  };
   await walk();
-  const tries: string[] = [];
-  for (let i = 0; i < 4; i++) {
-    const [ours, bare] = [await lateness(walk), await lateness(holding)];
-    tries.push(`${ours.toFixed(1)} ms (a bare loop ${bare.toFixed(1)} ms)`);
-    if (ours <= Math.max(20, 1.5 * bare)) return t.diagnostic(`late at the 99th percentile: ${tries.at(-1)}`);
-  }
-  assert.fail(`late at the 99th percentile: ${tries.join(", ")}`);
+  const watch = watchHolding();
+  // A fast machine does the work more than once, for enough ticks.
+  while (watch.ticks < 100) await walk();
+  const late = watch.stop();
+  t.diagnostic(`late at the 99th percentile of ${late.length}: ${quantile(late, 0.99).toFixed(1)} ms`);
+  assert.ok(quantile(late, 0.99) <= 20);
 });
