@@ -44,7 +44,8 @@ export function primeCard(run: PrimeRun): Card {
 }
 
 function fetchedFigures({ fetched }: PrimeRun): Figure[] {
-  if (fetched === null) return [];
+  // Absent from runs that an earlier version stored.
+  if (!fetched) return [];
   const rate = fetched.seconds > 0 ? `, ${bytes(fetched.bytes / fetched.seconds)}/s` : "";
   const kept = fetched.resumedBytes > 0 ? `; ${bytes(fetched.resumedBytes)} were there already` : "";
   const again = fetched.retries > 0 ? `; ${counted(fetched.retries, "failed attempt")} repeated` : "";

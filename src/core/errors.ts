@@ -1004,6 +1004,15 @@ export function modelCacheInUse(path: string, owner: { pid: number; host: string
   );
 }
 
+/** Another process writes to the lock file of the models, and does not end. */
+export function modelsLockInUse(path: string, owner: { pid: number; host: string } | null): RagError {
+  const who = owner ? `Process ${owner.pid} on ${quote(owner.host)}` : "Another process";
+  return new RagError(
+    "models_lock_in_use",
+    `${who} has been writing the models' lock file for seconds. Run the cell again; if that process is surely gone, remove ${quote(path)}.`,
+  );
+}
+
 /** A lock file that can't be read. */
 export function badModelsLock(path: string, problem: string): RagError {
   return new RagError(

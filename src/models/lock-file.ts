@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { badModelsLock } from "../core/errors.js";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { badModelsLock, modelsLockInUse, RagError } from "../core/errors.js";
 import type { ModelCard } from "../schema/model-types.js";
 import {
   formatModelsLock,
@@ -9,7 +10,8 @@ import {
   type ModelsLock,
   parseModelsLock,
 } from "../schema/models-lock.js";
-import { writeAtomic } from "../store/atomic.js";
+import { makeFolders, writeAtomic } from "../store/atomic.js";
+import { type FileLock, takeLock } from "../store/lock.js";
 
 /** Name of the lock file that a folder of models can carry with it. */
 export const ROOT_LOCK = "models.lock.json";
@@ -51,22 +53,57 @@ export function lockedFile(model: LockedModel | null, path: string): LockedFile 
 }
 
 /**
- * Adds what was fetched or found to a lock file. What stands there of the same
- * commit is kept; of another commit it is replaced.
+ * Adds what was fetched or found to a lock file. What stands there of another commit
+ * is replaced; files whose commit no one knows are added to what stands there.
  *
+ * @param forget replace what stands there of these repositories in any case
  * @returns whether anything was written: an unchanged file is left alone, so a read-only one serves
- * @throws RagError `bad_models_lock`, `store_write_failed`
+ * @throws RagError `bad_models_lock`, `store_write_failed`, `models_lock_in_use`
  */
-export async function extendLock(path: string, found: Readonly<Record<string, LockedModel>>): Promise<boolean> {
-  const before = (await readLock(path))?.lock ?? { models: {} };
+export async function extendLock(
+  path: string,
+  found: Readonly<Record<string, LockedModel>>,
+  forget = false,
+): Promise<boolean> {
+  if (textWith(await readLock(path), found, forget) === null) return false;
+  const held = await waitForLock(`${path}.lock`);
+  try {
+    // Another kernel may have written meanwhile.
+    const text = textWith(await readLock(path), found, forget);
+    if (text !== null) await writeAtomic(path, text, "the lock file of the models");
+    return text !== null;
+  } finally {
+    held.release();
+  }
+}
+
+/** The lock file's new text, or null where it stays as it is. */
+function textWith(file: LockFile | null, found: Readonly<Record<string, LockedModel>>, forget: boolean): string | null {
+  const before = file?.lock ?? { models: {} };
   const models: Record<string, LockedModel> = { ...before.models };
   for (const [hubId, model] of Object.entries(found)) {
-    const known = Object.hasOwn(models, hubId) ? models[hubId] : undefined;
-    const same = known !== undefined && known.revision === model.revision;
-    models[hubId] = { ...model, files: { ...(same ? known.files : {}), ...model.files } };
+    const known = Object.hasOwn(models, hubId) ? (models[hubId] as LockedModel) : null;
+    const other = known?.revision && model.revision && known.revision !== model.revision;
+    const kept = forget || other ? null : known;
+    models[hubId] = {
+      ...model,
+      revision: model.revision ?? kept?.revision ?? null,
+      files: { ...kept?.files, ...model.files },
+    };
   }
   const text = formatModelsLock({ models });
-  if (text === formatModelsLock(before)) return false;
-  await writeAtomic(path, text, "the lock file of the models");
-  return true;
+  return text === formatModelsLock(before) ? null : text;
+}
+
+/** A lock file is written in moments: another kernel that holds it is waited for. */
+async function waitForLock(path: string): Promise<FileLock> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await makeFolders(dirname(path)).catch(() => {});
+      return await takeLock(path, "the lock of the models' lock file", (owner) => modelsLockInUse(path, owner));
+    } catch (error) {
+      if (!(error instanceof RagError && error.code === "models_lock_in_use") || attempt >= 50) throw error;
+      await sleep(100);
+    }
+  }
 }

@@ -43,7 +43,7 @@ export interface PrimeOptions {
  * @returns the run; with `onlyPlan` what would be done
  * @throws RagError `model_files_missing` (names every missing file of every model at once),
  *   `unknown_model` (names the near ones), `unusable_model`, `no_onnx`, `no_dtype`, `model_cache_full`,
- *   `hub_busy`, `hub_answer_bad`, `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`, `stopped`
+ *   `hub_busy`, `hub_answer_bad`, `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`, `models_lock_in_use`, `stopped`
  */
 export async function primeCache(
   session: Session,
@@ -77,7 +77,7 @@ export async function primeCache(
   });
   if (plan) return withCard(plan);
   for (const model of located) checkGraph(model);
-  await extendLock(settings.modelLock, lockEntries(located, options));
+  await extendLock(settings.modelLock, lockEntries(located, options), options.relock ?? false);
 
   return runStage(context, {
     stage: "prime",
