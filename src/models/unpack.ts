@@ -6,7 +6,6 @@ import { contextOf, type Session, type Stoppable, underStop, withCard } from "..
 import { writeAtomic } from "../store/atomic.js";
 import type { Archive } from "./archive/entry.js";
 import { contentOf, type Listing, listArchive } from "./archive/listing.js";
-import { openArchive } from "./archive/open.js";
 import { entryRules } from "./archive/rules.js";
 import { freeBytes } from "./plan.js";
 import { type ModelShelf, shelfOf } from "./shelf.js";
@@ -32,6 +31,8 @@ export async function unpackCache(session: Session, archive: string, dir: string
   const [from, folder] = [resolve(archive), resolve(dir)];
   const { lock, sizes, bytes } = await underStop(context, "prime", async (tools) => {
     await checkEmpty(folder);
+    // Loaded when it is needed: the readers of archives are a tenth of the package's import.
+    const { openArchive } = await import("./archive/open.js");
     const opened = await openArchive(from);
     try {
       return await unpack(opened, folder, tools);
