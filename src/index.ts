@@ -17,6 +17,7 @@ export { type PrimeOptions, primeCache } from "./models/prime.js";
 export { unpackCache } from "./models/unpack.js";
 export { verifyCache } from "./models/verify.js";
 export { type RerankOptions, rerank } from "./rerank/run.js";
+export type * from "./schema/cache-types.js";
 export type { ModelCard, ModelRole, Pooling } from "./schema/model-types.js";
 export type { Provenance, SettingLayer, SettingSource, Settings } from "./schema/settings-types.js";
 export type * from "./schema/types.js";

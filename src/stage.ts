@@ -3,19 +3,10 @@ import { type Progress, type ProgressOptions, progress } from "./charts/progress
 import { badOption, notASession, RagError, sessionClosed, stageBusy, stopped } from "./core/errors.js";
 import { contentId } from "./core/hash.js";
 import { stopSignal } from "./runtime/stop.js";
+import type { CachePack, CacheReport, PrimePlan } from "./schema/cache-types.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
-import type {
-  CachePack,
-  CacheReport,
-  ModelUse,
-  Note,
-  PrimePlan,
-  RunBase,
-  RunOf,
-  Skipped,
-  StageName,
-} from "./schema/types.js";
+import type { ModelUse, Note, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
 import type { RunStore, StoredRun } from "./store/runs.js";
 import { type Recorder, startRecorder } from "./telemetry/recorder.js";
 

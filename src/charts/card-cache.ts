@@ -1,4 +1,4 @@
-import type { CachePack, CacheReport, PrimePlan } from "../schema/types.js";
+import type { CachePack, CacheReport, PrimePlan } from "../schema/cache-types.js";
 import { plainTable } from "./card-parts.js";
 import type { Badge, Card, Figure } from "./card-types.js";
 import type { Chart } from "./chart-types.js";

@@ -1,4 +1,5 @@
-import type { AnyRun, CachePack, CacheReport, PrimePlan, QuerySet, Skipped } from "../schema/types.js";
+import type { CachePack, CacheReport, PrimePlan } from "../schema/cache-types.js";
+import type { AnyRun, QuerySet, Skipped } from "../schema/types.js";
 import { cachePackCard, cacheReportCard, primePlanCard } from "./card-cache.js";
 import { chunkCard } from "./card-chunk.js";
 import { denseCard } from "./card-dense.js";

@@ -1,5 +1,5 @@
 import { modelCacheFull, RagError } from "../core/errors.js";
-import type { PrimeFetch } from "../schema/types.js";
+import type { PrimeFetch } from "../schema/cache-types.js";
 import type { Stoppable } from "../stage.js";
 import type { HubAccess } from "./hub/access.js";
 import type { Wanted } from "./hub/download.js";

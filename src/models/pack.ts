@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { badOption, packNotVerified } from "../core/errors.js";
+import type { CachePack } from "../schema/cache-types.js";
 import { idProblem, titleProblem } from "../schema/dataset-metadata.js";
 import type { ModelCard } from "../schema/model-types.js";
-import type { CachePack } from "../schema/types.js";
 import { contextOf, type Session, underStop, withCard } from "../stage.js";
 import { locateModels, lookForModels, type Places } from "./locate.js";
 import { type PackPlan, planPack } from "./pack-plan.js";

@@ -1,9 +1,9 @@
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { hubFilesMissing } from "../core/errors.js";
+import type { PlannedFile, PlannedModel } from "../schema/cache-types.js";
 import type { HubFile } from "../schema/hub-api.js";
 import type { LocatedModel, ModelCard } from "../schema/model-types.js";
-import type { PlannedFile, PlannedModel } from "../schema/types.js";
 import { optionalFiles, requiredFiles, weightFiles } from "./files.js";
 import type { HubAccess } from "./hub/access.js";
 import { lookUpRepository } from "./hub/api.js";

@@ -1,9 +1,10 @@
 import { badOption, modelDataUndeclared, modelFileBad } from "../core/errors.js";
 import { checkExternalData } from "../runtime/model-file.js";
 import { inspectOnnxFile } from "../runtime/onnx-file.js";
+import type { PrimePlan } from "../schema/cache-types.js";
 import type { LocatedModel, ModelCard } from "../schema/model-types.js";
 import type { LockedModel } from "../schema/models-lock.js";
-import type { PrimedModel, PrimePlan, PrimeRun } from "../schema/types.js";
+import type { PrimedModel, PrimeRun } from "../schema/types.js";
 import {
   contextOf,
   modelUse,

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { badArchive, badOption, packWriteFailed, RagError, unpackingStopped } from "../core/errors.js";
+import type { CachePack, PackedModel } from "../schema/cache-types.js";
 import type { ModelsLock } from "../schema/models-lock.js";
-import type { CachePack, PackedModel } from "../schema/types.js";
 import { contextOf, type Session, type Stoppable, underStop, withCard } from "../stage.js";
 import { writeAtomic } from "../store/atomic.js";
 import type { Archive } from "./archive/entry.js";
