@@ -61,6 +61,8 @@ export interface Stoppable {
 
 /** What a stage's work is given. */
 export interface StageWork extends Stoppable {
+  /** The run's id. */
+  readonly id: string;
   /** The folder of the run in the making. */
   readonly dir: string;
   readonly recorder: Recorder;
@@ -94,7 +96,7 @@ export interface StageInput<K extends StageName> {
  */
 export async function runStage<K extends StageName>(context: SessionContext, input: StageInput<K>): Promise<RunOf[K]> {
   const { stage, version, inputs, settings } = input;
-  const models = input.models.map((model) => [model.card.key, model.fingerprint, model.dtype, model.maxTokens]);
+  const models = input.models.map(identityOf);
   const id = contentId(stage, { version, inputs, settings, models });
   const stored = input.rerun ? null : await context.store.find(stage, id);
   if (stored) {
@@ -109,6 +111,7 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
     let resumedBatches = 0;
     const result = await input.work({
       ...tools,
+      id,
       dir,
       recorder,
       note: (code, message, count) => notes.push(count === undefined ? { code, message } : { code, message, count }),
@@ -133,6 +136,11 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
     await context.store.log({ stage, id, at: new Date().toISOString(), outcome, seconds });
     return present(context, stage, run, false, input.inMemory);
   });
+}
+
+/** What of a model decides the vectors of documents. A query's prefix is a setting of the stages that read queries. */
+function identityOf({ card, fingerprint, dtype, maxTokens }: LocatedModel): readonly unknown[] {
+  return [card.key, fingerprint, dtype, maxTokens, card.pooling, card.documentPrefix];
 }
 
 /**
@@ -199,7 +207,20 @@ export function modelKeys(
 /** A located model as a run records it. */
 export function modelUse(model: LocatedModel): ModelUse {
   const { card, revision, fingerprint, root, dtype, maxTokens } = model;
-  return { key: card.key, hubId: card.hubId, revision, fingerprint, root, dtype, device: "cpu", maxTokens };
+  const { key, hubId, pooling, documentPrefix, queryPrefix } = card;
+  return {
+    key,
+    hubId,
+    revision,
+    fingerprint,
+    root,
+    dtype,
+    device: "cpu",
+    maxTokens,
+    pooling,
+    documentPrefix,
+    queryPrefix,
+  };
 }
 
 /** A value that is no run, with its card. */

@@ -1,11 +1,11 @@
 import { badOption, documentChanged } from "../core/errors.js";
 import { contentId } from "../core/hash.js";
 import { histogram } from "../core/histogram.js";
+import { tokenizerOf } from "../pass/texts.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { ChunkRun, ContentType, DocumentRecord } from "../schema/types.js";
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
 import { openChunkWriter } from "../store/chunks.js";
-import { tokenizerOf } from "../texts.js";
 import { chunkDocuments } from "./documents.js";
 import { type FoundDocument, findDocuments } from "./find.js";
 import { resolveSplitOptions, type SplitOptions, strictestLimit, type TokenLimit } from "./meter.js";

@@ -21,9 +21,15 @@ export interface BatchPlan {
  * @param lengths tokens of each row, after truncation
  * @param tokenBudget padded tokens a batch may hold
  * @param maxRows rows a batch may hold
+ * @param rows the rows to plan; all of them by default
  */
-export function planBatches(lengths: ArrayLike<number>, tokenBudget: number, maxRows = 256): BatchPlan {
-  const order = Array.from({ length: lengths.length }, (_, row) => row);
+export function planBatches(
+  lengths: ArrayLike<number>,
+  tokenBudget: number,
+  maxRows = 256,
+  rows: readonly number[] = Array.from({ length: lengths.length }, (_, row) => row),
+): BatchPlan {
+  const order = [...rows];
   order.sort((a, b) => (lengths[b] as number) - (lengths[a] as number) || a - b);
   const batches: Batch[] = [];
   let tokens = 0;

@@ -384,7 +384,7 @@ export function queriesMissing(id: string, missing: number, total: number): RagE
 export function modelChanged(model: string, runId: string): RagError {
   return new RagError(
     "model_changed",
-    `The files of model ${quote(model)} are not the ones run ${runId} was made with, so its vectors and the queries' would not fit together. Run that stage's cell again, or bring the old files back.`,
+    `Model ${quote(model)} is not as run ${runId} used it (its files or its pooling differ), so its vectors and the queries' would not fit together. Run that stage's cell again, or bring the old files back.`,
   );
 }
 

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { nonFiniteVector, wrongDimension } from "../core/errors.js";
-import { type Pass, unpackDense } from "../pass.js";
+import type { Pass } from "../pass/run.js";
+import { runTextPass } from "../pass/texts.js";
+import { unpackDense } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
 import type { DenseVectors } from "../schema/types.js";
@@ -8,7 +10,6 @@ import { modelUse, type StageWork } from "../stage.js";
 import { openRowWriter } from "../store/arrays.js";
 import type { ChunkReader } from "../store/chunks.js";
 import { vectorsName } from "../store/layout.js";
-import { runTextPass } from "../texts.js";
 import { shorten } from "./shorten.js";
 
 /** What a dense pass over a corpus is given. */
@@ -49,8 +50,8 @@ export async function encodeChunks(work: StageWork, input: DensePass): Promise<D
       rows: chunks.count,
       dim,
       matryoshka: model.card.matryoshka.filter((d) => d < dim),
-      truncated: pass.truncated,
-      lostTokens: pass.lostTokens,
+      truncated: pass.plan.truncated,
+      lostTokens: pass.plan.lostTokens,
       tokens: pass.plan.tokens,
       paddedTokens: pass.plan.paddedTokens,
     };

@@ -1,10 +1,10 @@
 import { modelChanged } from "../core/errors.js";
 import { type Matrix, rowOf } from "../core/matrix.js";
-import { unpackDense } from "../pass.js";
+import { runQueryPass } from "../pass/texts.js";
+import { unpackDense } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { DenseRun, Query } from "../schema/types.js";
 import type { SessionContext, StageWork } from "../stage.js";
-import { runQueryPass } from "../texts.js";
 import { fuseRows, planEnsemble } from "./ensemble.js";
 import { shorten } from "./shorten.js";
 
@@ -26,7 +26,8 @@ export async function embedQueries(
   const blocks: Matrix[] = [];
   for (const [i, model] of models.entries()) {
     const part = parts[i] as (typeof parts)[number];
-    if (part.model?.fingerprint !== model.fingerprint) throw modelChanged(part.name, run.id);
+    if (part.model?.fingerprint !== model.fingerprint || part.model.pooling !== model.card.pooling)
+      throw modelChanged(part.name, run.id);
     blocks.push(await embed(work, context, model, part.dim, queries));
   }
   if (run.fusion.method === "none") return blocks[0] as Matrix;

@@ -8,7 +8,7 @@ import {
   wrongRun,
 } from "../core/errors.js";
 import type { Candidate, DenseRun, FusedRun, QueryCandidates, QuerySet, Skipped, SparseRun } from "../schema/types.js";
-import { contextOf, runStage, type Session, type StageWork } from "../stage.js";
+import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
 import { RRF_K, reciprocalRankFusion } from "./rrf.js";
 import { type RankedSource, rankDense, rankSparse } from "./sources.js";
@@ -74,7 +74,7 @@ export async function fuse(
       ...(sparse && { sparse: sparse.id }),
       queries: queries.id,
     },
-    settings: { depth, method, k, weights, engines },
+    settings: { depth, method, k, weights, engines, queryPrefixes: prefixesOf(context, dense, engines) },
     models: [],
     rerun: options.rerun ?? false,
     inMemory: { queries },
@@ -92,6 +92,13 @@ export async function fuse(
       }
     },
   });
+}
+
+/** What each model puts before a query: the one thing about a model that only this stage uses. */
+function prefixesOf({ card }: SessionContext, dense: DenseRun | null, engines: readonly string[]) {
+  const embedders = (dense?.vectors ?? []).flatMap(({ model }) => (model ? [card(model.key, "dense")] : []));
+  const splade = engines.filter((engine) => engine !== "bm25").map((engine) => card(engine, "sparse"));
+  return Object.fromEntries([...embedders, ...splade].map(({ key, queryPrefix }) => [key, queryPrefix]));
 }
 
 /** At most one run of each stage, all of the same chunks. */

@@ -1,11 +1,11 @@
 import { badOption, nonFiniteVector, queriesMissing, wrongDimension, wrongRun } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
-import { unpackDense } from "../pass.js";
+import { runTextPass } from "../pass/texts.js";
+import { unpackDense } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { FusedRun, Query, QueryRanking, QuerySet, RankedCandidate, RerankRun, Skipped } from "../schema/types.js";
 import { contextOf, modelUse, runStage, type Session, type StageWork, skipped } from "../stage.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
-import { runTextPass } from "../texts.js";
 
 /** Options of {@link rerank}; what is absent comes from the session's settings. */
 export interface RerankOptions {
@@ -57,7 +57,7 @@ export async function rerank(
     stage: "rerank",
     version: 1,
     inputs: { fuse: fused.id, chunk: chunkId },
-    settings: { candidates, topK },
+    settings: { candidates, topK, queryPrefix: model.card.queryPrefix },
     models: [model],
     rerun: options.rerun ?? false,
     inMemory: { queries },
@@ -139,7 +139,7 @@ async function scorePairs(work: StageWork, { chunks, model, pairs, settings }: S
         logits[pair] = logit;
       }
     }
-    return { logits, truncated: pass.truncated, lostTokens: pass.lostTokens };
+    return { logits, truncated: pass.plan.truncated, lostTokens: pass.plan.lostTokens };
   } finally {
     await pass.journal.close();
   }

@@ -5,6 +5,7 @@
  */
 
 import type { PrimeFetch } from "./cache-types.js";
+import type { Pooling } from "./model-types.js";
 
 /** The stages, in the order of the journey. */
 export type StageName = "prime" | "chunk" | "dense" | "sparse" | "fuse" | "rerank" | "export";
@@ -79,6 +80,11 @@ export interface ModelUse {
   readonly device: string;
   /** Longest input in tokens, special tokens included. */
   readonly maxTokens: number;
+  readonly pooling: Pooling;
+  /** Put before a document's text. */
+  readonly documentPrefix: string;
+  /** Put before a query's text. */
+  readonly queryPrefix: string;
 }
 
 /** What every stored run has. */

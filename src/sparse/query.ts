@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { modelChanged } from "../core/errors.js";
 import { type SparseMatrix, type SparseVector, stackSparse } from "../core/sparse-matrix.js";
-import { unpackSparse } from "../pass.js";
+import { runQueryPass } from "../pass/texts.js";
+import { unpackSparse } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Query, SparseRun, SparseVectors } from "../schema/types.js";
 import type { SessionContext, StageWork } from "../stage.js";
-import { runQueryPass } from "../texts.js";
 import { type Bm25Options, bm25Query, vocabularyIndex } from "./bm25.js";
 
 /**

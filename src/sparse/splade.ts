@@ -1,6 +1,7 @@
 import { nonFiniteVector } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
-import { unpackSparse } from "../pass.js";
+import { runTextPass } from "../pass/texts.js";
+import { unpackSparse } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
 import type { SparseVectors } from "../schema/types.js";
@@ -8,7 +9,6 @@ import { modelUse, type StageWork } from "../stage.js";
 import { openSparseWriter } from "../store/arrays.js";
 import type { ChunkReader } from "../store/chunks.js";
 import { sparseNames } from "../store/layout.js";
-import { runTextPass } from "../texts.js";
 
 /** What an index of this model's vectors means: a word piece of its own tokenizer. */
 export function spladeSpace(model: LocatedModel): string {
@@ -84,8 +84,8 @@ export async function encodeSplade(
       terms: offsets.at(-1) as number,
       coverage: (chunks.count - emptyRows) / chunks.count,
       emptyRows,
-      truncated: pass.truncated,
-      lostTokens: pass.lostTokens,
+      truncated: pass.plan.truncated,
+      lostTokens: pass.plan.lostTokens,
       files,
       vocabulary: null,
       termBins: histogram(terms),

@@ -1,14 +1,21 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { storeWriteFailed } from "../core/errors.js";
+import { syncFolder } from "./atomic.js";
 
 /**
  * A journal of finished batches: what survives a kill. The first line is a JSON
- * header that names the plan it belongs to; behind it stand frames
+ * header that says whose batches these are, the second the plan (JSON) that they
+ * follow; behind it stand frames
  * `magic | meta bytes | payload bytes | crc32 | meta (JSON) | payload`, each
  * synced before it counts. A torn last frame is cut off when the journal is opened.
  */
-export interface Journal<M> {
+export interface Journal<M, P> {
+  /** The plan as it was when the journal was begun, whatever the caller would plan now. */
+  readonly plan: P;
+  /** True when batches of another pass, or damaged ones, were there and had to be thrown away. */
+  readonly discarded: boolean;
   /** Frames found at opening or appended since, in order. */
   readonly frames: readonly { readonly meta: M; readonly at: number; readonly bytes: number }[];
   /** Durable when it resolves. */
@@ -20,36 +27,72 @@ export interface Journal<M> {
 
 const MAGIC = 0x4a524e4c;
 const HEAD = 16;
-const SCHEMA = "rag-cells/journal@1";
+const SCHEMA = "rag-cells/journal@2";
+/** A header is one short line; what has no end of line by here is none. */
+const MOST_HEADER = 1024;
+
+interface Frame<M> {
+  readonly meta: M;
+  readonly at: number;
+  readonly bytes: number;
+}
+
+/** What was found on disk: a whole header with its plan and frames, or nothing of use. */
+interface Found<M, P> {
+  readonly plan: P;
+  readonly frames: Frame<M>[];
+  /** Where the last whole frame ends. */
+  readonly end: number;
+}
 
 /**
- * Opens or begins the journal of one plan. A journal that belongs to another plan
- * (other rows, other order, other code) is begun anew: its batches answer another question.
+ * Opens or begins a journal. The plan is stored in it, because it decides the last
+ * bits of the results: a pass that goes on keeps to the plan it began with. A
+ * journal under another key is begun anew: its batches answer another question.
  *
- * @param plan what the batches mean; equal strings mean equal batches
- * @throws RagError `store_write_failed` when the disk refuses a write
+ * @param key what the batches mean; equal keys mean that each batch of a plan gives equal results
+ * @param makePlan called when the journal is new
+ * @throws RagError `store_write_failed` when the disk refuses a write; whatever `makePlan` throws
  */
-export async function openJournal<M>(path: string, plan: string): Promise<Journal<M>> {
-  const file = await open(path, "r+").catch(() => open(path, "w+"));
-  const header = Buffer.from(`${JSON.stringify({ schema: SCHEMA, plan })}\n`);
-  const frames: { meta: M; at: number; bytes: number }[] = [];
+export async function openJournal<M, P>(path: string, key: string, makePlan: () => Promise<P>): Promise<Journal<M, P>> {
+  const file = await open(path, "r+")
+    .catch(() => open(path, "w+"))
+    .catch((cause) => {
+      throw storeWriteFailed(path, "the journal", cause);
+    });
+  const frames: Frame<M>[] = [];
+  let plan: P;
   let end: number;
+  let discarded = false;
   try {
-    end = await readFrames(file, header, frames);
-    if (end === 0) {
-      await file.truncate(0);
-      await writeAll(file, header, 0);
-      end = header.length;
-    } else {
-      await file.truncate(end);
+    const size = (await file.stat()).size;
+    const found = await readJournal<M, P>(file, size, key);
+    plan = found ? found.plan : await makePlan();
+    try {
+      if (found) {
+        frames.push(...found.frames);
+        end = found.end;
+        await file.truncate(end);
+      } else {
+        discarded = await holdsFrames(file, size);
+        const header = encodeHeader(key, plan);
+        await file.truncate(0);
+        await writeAll(file, header, 0);
+        end = header.length;
+      }
+      await file.datasync();
+      await syncFolder(dirname(path));
+    } catch (cause) {
+      throw storeWriteFailed(path, "the journal", cause);
     }
-    await file.datasync();
-  } catch (cause) {
+  } catch (error) {
     await file.close();
-    throw storeWriteFailed(path, "the journal", cause);
+    throw error;
   }
 
   return {
+    plan,
+    discarded,
     frames,
     async append(meta, payload) {
       const json = Buffer.from(JSON.stringify(meta));
@@ -76,27 +119,78 @@ export async function openJournal<M>(path: string, plan: string): Promise<Journa
   };
 }
 
-/** Collects whole frames; returns where the last one ends, or 0 when the journal is new or of another plan. */
-async function readFrames<M>(
-  file: FileHandle,
-  header: Buffer,
-  frames: { meta: M; at: number; bytes: number }[],
-): Promise<number> {
-  const size = (await file.stat()).size;
-  if (size < header.length || !(await readExactly(file, 0, header.length)).equals(header)) return 0;
-  let at = header.length;
-  while (at + HEAD <= size) {
-    const head = await readExactly(file, at, HEAD);
+/** `{"schema", "key", "bytes", "crc"}`, then the plan of that many bytes, each on a line of its own. */
+function encodeHeader(key: string, plan: unknown): Buffer {
+  const json = Buffer.from(JSON.stringify(plan));
+  const head = { schema: SCHEMA, key, bytes: json.length, crc: crc32(json) };
+  return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), json, Buffer.from("\n")]);
+}
+
+/** The journal's content where it is whole up to its plan and belongs to `key`, else null. */
+async function readJournal<M, P>(file: FileHandle, size: number, key: string): Promise<Found<M, P> | null> {
+  const start = await readExactly(file, 0, Math.min(size, MOST_HEADER));
+  const lineEnd = start.indexOf(10);
+  if (lineEnd < 0) return null;
+  const head = parseHead(start.toString("utf8", 0, lineEnd));
+  if (head?.schema !== SCHEMA || head.key !== key) return null;
+  const planEnd = lineEnd + 1 + head.bytes;
+  if (planEnd + 1 > size) return null;
+  const json = await readExactly(file, lineEnd + 1, head.bytes);
+  if (crc32(json) !== head.crc) return null;
+  const { frames, end } = await readFrames<M>(file, size, planEnd + 1);
+  return { plan: JSON.parse(json.toString("utf8")) as P, frames, end };
+}
+
+interface Head {
+  readonly schema: string;
+  readonly key: string;
+  readonly bytes: number;
+  readonly crc: number;
+}
+
+function parseHead(line: string): Head | null {
+  try {
+    const head = JSON.parse(line) as Partial<Head> | null;
+    const whole = Number.isSafeInteger(head?.bytes) && (head?.bytes as number) >= 0;
+    return whole ? (head as Head) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Collects whole frames from `at` on, up to the first that is torn or altered. */
+async function readFrames<M>(file: FileHandle, size: number, at: number): Promise<{ frames: Frame<M>[]; end: number }> {
+  const frames: Frame<M>[] = [];
+  let end = at;
+  while (end + HEAD <= size) {
+    const head = await readExactly(file, end, HEAD);
     const metaBytes = head.readUInt32LE(4);
     const bytes = head.readUInt32LE(8);
-    const next = at + HEAD + metaBytes + bytes;
+    const next = end + HEAD + metaBytes + bytes;
     if (head.readUInt32LE(0) !== MAGIC || next > size) break;
-    const body = await readExactly(file, at + HEAD, metaBytes + bytes);
+    const body = await readExactly(file, end + HEAD, metaBytes + bytes);
     if (crc32(body) !== head.readUInt32LE(12)) break;
-    frames.push({ meta: JSON.parse(body.toString("utf8", 0, metaBytes)) as M, at: at + HEAD + metaBytes, bytes });
-    at = next;
+    frames.push({
+      meta: JSON.parse(body.toString("utf8", 0, metaBytes)) as M,
+      at: end + HEAD + metaBytes,
+      bytes,
+    });
+    end = next;
   }
-  return at;
+  return { frames, end };
+}
+
+/** Whether a journal that can't be used held any finished batch, as far as can be told: more than a header that was torn. */
+async function holdsFrames(file: FileHandle, size: number): Promise<boolean> {
+  if (size === 0) return false;
+  const magic = Buffer.alloc(4);
+  magic.writeUInt32LE(MAGIC, 0);
+  const PIECE = 1 << 20;
+  for (let at = 0; at < size; at += PIECE) {
+    const piece = await readExactly(file, at, Math.min(PIECE + 3, size - at));
+    if (piece.includes(magic)) return true;
+  }
+  return false;
 }
 
 async function readExactly(file: FileHandle, at: number, bytes: number): Promise<Buffer> {

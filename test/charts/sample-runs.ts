@@ -49,6 +49,9 @@ export function modelUse(key: string, more: Partial<ModelUse> = {}): ModelUse {
     dtype: "fp32",
     device: "cpu",
     maxTokens: 256,
+    pooling: "mean",
+    documentPrefix: "",
+    queryPrefix: "",
     ...more,
   };
 }

@@ -68,6 +68,9 @@ export const model = (key: string): ModelUse => ({
   dtype: "fp32",
   device: "cpu",
   maxTokens: 256,
+  pooling: "mean",
+  documentPrefix: "",
+  queryPrefix: "",
 });
 
 const base = <K extends string>(kind: K, dir: string, chunk: string, batches: number) => ({

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { before, test } from "node:test";
 import { quantile } from "../../dist/core/stats.js";
 import * as rag from "../../dist/index.js";
+import { journaledBytes } from "../lib/journals.ts";
 import { inferenceProcesses, until } from "../lib/processes.ts";
-import { corpusOf, sampleOptions, scratch } from "../lib/sample.ts";
+import { corpusOf, modelsCopy, sampleOptions, scratch } from "../lib/sample.ts";
 import { watchHolding } from "../runtime/lib/lateness.ts";
 
 const index = resolve(import.meta.dirname, "../../dist/index.js");
@@ -22,10 +23,7 @@ async function journalOf(dir: string): Promise<{ path: string; bytes: number } |
   for (const run of await readdir(stage).catch(() => [])) {
     if (!run.endsWith(".partial")) continue;
     const path = join(stage, run, "sample-dense.journal");
-    const bytes = await stat(path).then(
-      (s) => s.size,
-      () => 0,
-    );
+    const bytes = await journaledBytes(path);
     if (bytes > 0) return { path, bytes };
   }
   return null;
@@ -119,6 +117,54 @@ test("kill -9 of the notebook's process at several points: the next one goes on,
     );
     session.close();
   }
+});
+
+test("a pass that goes on keeps the plan it began with, also under another token budget", async () => {
+  const dir = await scratch("budget");
+  const session = await rag.openSession(options(dir));
+  const chunks = await rag.chunk(session, { files });
+  const running = rag.runDense(session, chunks);
+  running.catch(() => {});
+  await until(async () => ((await journalOf(dir))?.bytes ?? 0) > 5000 || null, "some batches");
+  process.kill(process.pid, "SIGINT");
+  await assert.rejects(running, { code: "stopped" });
+  session.close();
+  const wider = await rag.openSession({ ...options(dir), tokenBudget: 4096 });
+  const run = await rag.runDense(wider, chunks);
+  assert.ok(run.resumedBatches > 0);
+  assert.ok(run.telemetry.batches.length > 60, "the batches of the first budget");
+  assert.ok((await vectorsOf(run)).equals(undisturbed));
+  wider.close();
+});
+
+test("what decides a vector decides the run's id: pooling, prefixes and limits of a model's row", async () => {
+  const dir = await scratch("row");
+  const folder = await modelsCopy();
+  // It says how the model pools, and a row that says otherwise would be refused.
+  await rm(join(folder, "rag-cells-sample-dense/1_Pooling"), { recursive: true });
+  await rm(join(folder, "models.lock.json"));
+  const options = (dir: string) => sampleOptions(dir, { modelDirs: [folder] });
+  const row = rag.listModels().find(({ key }) => key === "sample-dense") as rag.ModelCard;
+  const ids = new Set<string>();
+  for (const change of [{}, { pooling: "cls" }, { documentPrefix: "passage: " }, { maxTokens: 100 }] as const) {
+    const session = await rag.openSession({ ...options(dir), addModels: [{ ...row, ...change }] });
+    ids.add((await rag.runDense(session, await rag.chunk(session, { files }))).id);
+    session.close();
+  }
+  assert.equal(ids.size, 4);
+  const asking = await rag.openSession({ ...options(dir), addModels: [{ ...row, queryPrefix: "query: " }] });
+  const dense = await rag.runDense(asking, await rag.chunk(asking, { files }));
+  assert.ok(dense.reused && ids.has(dense.id), "a query's prefix does not touch the documents");
+  const plain = await rag.fuse(asking, rag.queries(["tides"]), [dense]);
+  asking.close();
+  const session = await rag.openSession(options(dir));
+  const again = await rag.runDense(session, await rag.chunk(session, { files }));
+  const other = await rag.fuse(session, rag.queries(["tides"]), [again]);
+  assert.notEqual(plain.id, other.id, "it decides what is found");
+  session.close();
+  const pooled = await rag.openSession({ ...options(dir), addModels: [{ ...row, pooling: "cls" }] });
+  await assert.rejects(rag.fuse(pooled, rag.queries(["bread"]), [again]), { code: "model_changed" });
+  pooled.close();
 });
 
 test("rerun computes again, from nothing, and gives the same bytes", async () => {

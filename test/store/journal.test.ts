@@ -1,20 +1,34 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openJournal } from "../../dist/store/journal.js";
+import { scratch } from "../lib/sample.ts";
+
+interface Meta {
+  readonly batch: number;
+}
+interface Plan {
+  readonly batches: readonly number[];
+}
+
+const plan: Plan = { batches: [3, 1, 2] };
+const unwanted = async (): Promise<Plan> => assert.fail("the stored plan counts, no other is asked for");
+/** How the test's caller would plan today. */
+const other = async (): Promise<Plan> => ({ batches: [6] });
 
 async function filled(frames: number): Promise<string> {
-  const path = join(await mkdtemp(join(tmpdir(), "journal-")), "x.journal");
-  const journal = await openJournal<{ batch: number }>(path, "plan-a");
+  const path = join(await scratch("journal"), "x.journal");
+  const journal = await openJournal<Meta, Plan>(path, "key-a", async () => plan);
+  assert.ok(!journal.discarded);
   for (let i = 0; i < frames; i++) await journal.append({ batch: i }, Buffer.alloc(100 + i, i));
   await journal.close();
   return path;
 }
 
-test("what was appended is there again, in order and byte for byte", async () => {
-  const journal = await openJournal<{ batch: number }>(await filled(5), "plan-a");
+test("what was appended is there again, in order and byte for byte, and so is the plan", async () => {
+  const journal = await openJournal<Meta, Plan>(await filled(5), "key-a", unwanted);
+  assert.deepEqual(journal.plan, plan);
   assert.deepEqual(
     journal.frames.map((frame) => frame.meta.batch),
     [0, 1, 2, 3, 4],
@@ -25,12 +39,15 @@ test("what was appended is there again, in order and byte for byte", async () =>
 
 test("cut at every byte, it keeps exactly the whole frames and goes on", async () => {
   const whole = await readFile(await filled(3));
+  const header = (await readFile(await filled(0))).length;
   const ends: number[] = [];
-  const path = join(await mkdtemp(join(tmpdir(), "journal-")), "x.journal");
+  const path = join(await scratch("journal"), "x.journal");
   for (let cut = 0; cut <= whole.length; cut++) {
     await writeFile(path, whole.subarray(0, cut));
-    const journal = await openJournal<{ batch: number }>(path, "plan-a");
+    const journal = await openJournal<Meta, Plan>(path, "key-a", other);
     ends.push(journal.frames.length);
+    assert.deepEqual(journal.plan, cut < header ? await other() : plan, "half a plan is no plan");
+    assert.ok(!journal.discarded, "nothing that was finished is lost to a torn header");
     if (cut % 50 === 0) {
       await journal.append({ batch: 99 }, Buffer.from("next"));
       assert.equal((await journal.read(journal.frames.length - 1)).toString(), "next");
@@ -46,23 +63,49 @@ test("cut at every byte, it keeps exactly the whole frames and goes on", async (
   );
 });
 
-test("a frame whose bytes were altered is not taken for whole, nor what stands behind it", async () => {
-  const path = await filled(3);
-  const bytes = await readFile(path);
-  bytes[bytes.length - 120] = (bytes[bytes.length - 120] as number) ^ 1;
-  await writeFile(path, bytes);
-  const journal = await openJournal(path, "plan-a");
-  assert.ok(journal.frames.length < 3);
-  await journal.close();
+test("an altered byte anywhere costs what stands behind it, and is never taken for whole", async () => {
+  const whole = await readFile(await filled(3));
+  const header = (await readFile(await filled(0))).length;
+  const path = join(await scratch("journal"), "x.journal");
+  for (let at = 0; at < whole.length; at++) {
+    const bytes = Buffer.from(whole);
+    bytes[at] = (bytes[at] as number) ^ 0x41;
+    await writeFile(path, bytes);
+    const journal = await openJournal<Meta, Plan>(path, "key-a", other);
+    for (let i = 0; i < journal.frames.length; i++) {
+      assert.equal(journal.frames[i]?.meta.batch, i);
+      assert.deepEqual(await journal.read(i), Buffer.alloc(100 + i, i));
+    }
+    if (at < header - 1) {
+      assert.ok(journal.frames.length === 0 && journal.discarded, `byte ${at}: begun anew, and it says so`);
+      assert.deepEqual(journal.plan, await other());
+    } else {
+      assert.ok(journal.frames.length < 3 || at === header - 1);
+      assert.deepEqual(journal.plan, plan);
+    }
+    await journal.close();
+  }
 });
 
-test("a journal of another plan is begun anew", async () => {
+test("a journal under another key is begun anew, and it says so", async () => {
   const path = await filled(4);
-  const journal = await openJournal(path, "plan-b");
+  const journal = await openJournal<Meta, Plan>(path, "key-b", other);
   assert.equal(journal.frames.length, 0);
+  assert.ok(journal.discarded);
+  assert.deepEqual(journal.plan, await other());
   await journal.close();
-  await truncate(path, 3);
-  const again = await openJournal(path, "plan-b");
-  assert.equal(again.frames.length, 0);
+  const again = await openJournal<Meta, Plan>(path, "key-b", unwanted);
+  assert.ok(!again.discarded);
   await again.close();
+});
+
+test("a plan that can't be made leaves a journal that is begun anew", async () => {
+  const path = join(await scratch("journal"), "x.journal");
+  const failing = async (): Promise<Plan> => {
+    throw new Error("no tokenizer");
+  };
+  await assert.rejects(openJournal<Meta, Plan>(path, "key-a", failing), /no tokenizer/);
+  const journal = await openJournal<Meta, Plan>(path, "key-a", async () => plan);
+  assert.deepEqual(journal.plan, plan);
+  await journal.close();
 });

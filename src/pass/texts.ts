@@ -1,11 +1,15 @@
-import { type Pass, runPass } from "./pass.js";
-import { pacer } from "./runtime/pace.js";
-import { loadTokenizer, type Tokenizer } from "./runtime/tokenizer.js";
-import type { TokenizedText } from "./runtime/types.js";
-import type { LocatedModel } from "./schema/model-types.js";
-import type { Settings } from "./schema/settings-types.js";
-import type { Query, StageName } from "./schema/types.js";
-import type { StageWork } from "./stage.js";
+import { createHash } from "node:crypto";
+import { pacer } from "../runtime/pace.js";
+import { loadTokenizer, type Tokenizer } from "../runtime/tokenizer.js";
+import type { TokenizedText } from "../runtime/types.js";
+import type { KeptRows } from "../schema/kept-rows.js";
+import type { LocatedModel } from "../schema/model-types.js";
+import type { Settings } from "../schema/settings-types.js";
+import type { Query, StageName } from "../schema/types.js";
+import type { StageWork } from "../stage.js";
+import type { PreparedRow } from "./input.js";
+import type { Measured } from "./plan.js";
+import { type Pass, runPass } from "./run.js";
 
 /** The tokenizer a located model was trained with. */
 export function tokenizerOf(model: LocatedModel): Promise<Tokenizer> {
@@ -27,14 +31,10 @@ export interface TextPassInput<T> {
   readonly settings: Pick<Settings, "tokenBudget" | "threads">;
   /** Most rows of a batch; default 256. */
   readonly maxRows?: number;
+  /** Rows kept over runs, and the text that a row is kept under; none by default. */
+  readonly kept?: { readonly rows: KeptRows; readonly text: (item: T) => string } | null;
   /** What items are called in the progress line. */
   readonly unit: string;
-}
-
-/** A finished pass, and what truncation took from its texts. */
-export interface TextPass extends Pass {
-  readonly truncated: number;
-  readonly lostTokens: number;
 }
 
 /**
@@ -44,24 +44,27 @@ export interface TextPass extends Pass {
  *
  * @throws RagError those of {@link runPass}
  */
-export async function runTextPass<T>(work: StageWork, input: TextPassInput<T>): Promise<TextPass> {
-  const { stage, model, normalize, count, items, settings, maxRows = 256, unit } = input;
+export async function runTextPass<T>(work: StageWork, input: TextPassInput<T>): Promise<Pass> {
+  const { stage, model, normalize, count, items, settings, maxRows = 256, kept = null, unit } = input;
   const tokenizer = await tokenizerOf(model);
-  const encode = (item: T) => input.encode(tokenizer, item);
-  const measured = await work.recorder.timed("tokenize", () => measureTexts(items, count, encode, work.signal));
-  const pass = await runPass(work, {
+  const prepare = (item: T) => ({
+    text: input.encode(tokenizer, item),
+    hash: kept && createHash("sha256").update(kept.text(item)).digest(),
+  });
+  return runPass(work, {
     stage,
     model,
     normalize,
-    lengths: measured.lengths,
-    tokens: async (row) => encode(await input.item(row)),
+    count,
+    measure: () => measureTexts(items, count, prepare, kept !== null, work.signal),
+    row: async (row) => prepare(await input.item(row)),
     padId: tokenizer.padId,
     tokenBudget: settings.tokenBudget,
     maxRows,
     threads: settings.threads,
+    kept: kept && kept.rows,
     unit,
   });
-  return { ...pass, truncated: measured.truncated, lostTokens: measured.lostTokens };
 }
 
 /** A pass over queries, with the model's query prefix; queries that were cut are noted. */
@@ -70,7 +73,7 @@ export async function runQueryPass(
   model: LocatedModel,
   queries: readonly Query[],
   options: { readonly normalize: boolean; readonly settings: Pick<Settings, "tokenBudget" | "threads"> },
-): Promise<TextPass> {
+): Promise<Pass> {
   const pass = await runTextPass(work, {
     stage: "fuse",
     model,
@@ -81,39 +84,36 @@ export async function runQueryPass(
     encode: (tokenizer, query) => tokenizer.encode(model.card.queryPrefix + query.text, model.maxTokens),
     unit: "queries",
   });
-  if (pass.truncated > 0) {
-    const cut = `${model.card.key} cut ${pass.truncated} queries to its limit of ${model.maxTokens} tokens.`;
-    work.note("truncated", cut, pass.truncated);
+  const { truncated } = pass.plan;
+  if (truncated > 0) {
+    const cut = `${model.card.key} cut ${truncated} queries to its limit of ${model.maxTokens} tokens.`;
+    work.note("truncated", cut, truncated);
   }
   return pass;
 }
 
-interface Measured {
-  /** Tokens of each row after truncation, special tokens included. */
-  readonly lengths: Uint32Array;
-  readonly truncated: number;
-  readonly lostTokens: number;
-}
-
-/** Lets the event loop turn in between. @throws whatever the signal aborts with */
+/** Reads every item once. Lets the event loop turn in between. @throws whatever the signal aborts with */
 async function measureTexts<T>(
   items: AsyncIterable<T> | Iterable<T>,
   count: number,
-  encode: (item: T) => TokenizedText,
+  prepare: (item: T) => PreparedRow,
+  hashed: boolean,
   signal: AbortSignal,
 ): Promise<Measured> {
   const lengths = new Uint32Array(count);
+  const hashes = hashed ? new Uint8Array(count * 32) : null;
   let truncated = 0;
   let lostTokens = 0;
   let row = 0;
   const pace = pacer(signal);
   for await (const item of items) {
-    const { ids, lost } = encode(item);
-    lengths[row++] = ids.length;
-    if (lost > 0) truncated++;
-    lostTokens += lost;
+    const { text, hash } = prepare(item);
+    if (hash) hashes?.set(hash, row * 32);
+    lengths[row++] = text.ids.length;
+    if (text.lost > 0) truncated++;
+    lostTokens += text.lost;
     const turn = pace();
     if (turn) await turn;
   }
-  return { lengths, truncated, lostTokens };
+  return { lengths, truncated, lostTokens, hashes };
 }

@@ -1,0 +1,32 @@
+import type { TokenizedText } from "../runtime/types.js";
+import type { KeptRows } from "../schema/kept-rows.js";
+import type { LocatedModel } from "../schema/model-types.js";
+import type { StageName } from "../schema/types.js";
+import type { Measured } from "./plan.js";
+
+/** What one pass of a model over many texts needs. */
+export interface PassInput {
+  readonly stage: StageName;
+  readonly model: LocatedModel;
+  readonly normalize: boolean;
+  readonly count: number;
+  /** Counts the tokens of all rows; not asked for where a plan is on disk. */
+  readonly measure: () => Promise<Measured>;
+  /** A row's tokens and the sha256 of its text, asked for when its batch is due. */
+  readonly row: (row: number) => Promise<PreparedRow>;
+  readonly padId: number;
+  readonly tokenBudget: number;
+  readonly maxRows: number;
+  readonly threads: number;
+  /** Rows of this model that are kept over runs; null where none are. */
+  readonly kept: KeptRows | null;
+  /** What rows are called in the progress line. */
+  readonly unit: string;
+}
+
+/** A row as its batch needs it. */
+export interface PreparedRow {
+  readonly text: TokenizedText;
+  /** sha256 of the text; null where no rows are kept. */
+  readonly hash: Uint8Array | null;
+}
