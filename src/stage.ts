@@ -7,6 +7,7 @@ import type { CachePack, CacheReport, PrimePlan } from "./schema/cache-types.js"
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
 import type { ModelUse, Note, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
+import { diskUsage, requireSpace } from "./store/disk.js";
 import type { RunStore, StoredRun } from "./store/runs.js";
 import { type Recorder, startRecorder } from "./telemetry/recorder.js";
 
@@ -71,6 +72,13 @@ export interface StageWork extends Stoppable {
   resumed(batches: number): void;
 }
 
+/** Room on a disk that a stage needs. */
+export interface SpaceNeed {
+  readonly bytes: number;
+  /** Where, if not in the session's folder, and how the operator names another. */
+  readonly elsewhere?: { readonly folder: string; readonly way: string };
+}
+
 /** What identifies a run, and how it is made. */
 export interface StageInput<K extends StageName> {
   readonly stage: K;
@@ -85,6 +93,8 @@ export interface StageInput<K extends StageName> {
   readonly began?: number;
   /** What the run carries in this kernel only and is never stored, such as the text of queries. */
   readonly inMemory?: Partial<RunOf[K]>;
+  /** What the work will write, at most; asked only where the run is not stored. Absent where it is next to nothing. */
+  readonly space?: () => SpaceNeed | Promise<SpaceNeed>;
   readonly work: (work: StageWork) => Promise<Omit<StoredRun<K>, keyof RunBase<K>>>;
 }
 
@@ -92,7 +102,7 @@ export interface StageInput<K extends StageName> {
  * What all stages share: names the run by its content, returns the stored one if
  * there is one, else does the work under Stop, commits it, and prepares its card.
  *
- * @throws RagError `stage_busy`, `stopped`, and whatever the work throws
+ * @throws RagError `stage_busy`, `disk_too_small`, `stopped`, and whatever the work throws
  */
 export async function runStage<K extends StageName>(context: SessionContext, input: StageInput<K>): Promise<RunOf[K]> {
   const { stage, version, inputs, settings } = input;
@@ -105,6 +115,7 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
   }
   return underStop(context, stage, async (tools) => {
     const { signal } = tools;
+    await requireRoom(context, input, id);
     const recorder = startRecorder(input.began);
     const dir = await context.store.begin(stage, id, input.rerun);
     const notes: Note[] = [];
@@ -141,6 +152,19 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
 /** What of a model decides the vectors of documents. A query's prefix is a setting of the stages that read queries. */
 function identityOf({ card, fingerprint, dtype, maxTokens }: LocatedModel): readonly unknown[] {
   return [card.key, fingerprint, dtype, maxTokens, card.pooling, card.documentPrefix];
+}
+
+/** What an interrupted attempt left counts as written. @throws RagError `disk_too_small` */
+async function requireRoom<K extends StageName>(
+  { session, store }: SessionContext,
+  { stage, space }: StageInput<K>,
+  id: string,
+): Promise<void> {
+  if (!space) return;
+  const { bytes, elsewhere } = await space();
+  const { folder, way } = elsewhere ?? { folder: session.dir, way: "open the session with a dir on another disk" };
+  const written = await diskUsage(store.layout.partialDir(stage, id));
+  await requireSpace(folder, bytes - written, `The ${stage} stage`, way);
 }
 
 /**

@@ -16,6 +16,7 @@ import type {
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
 import { writeCollection, writeManifest } from "./collection.js";
 import { MANIFEST_FILE } from "./names.js";
+import { exportSpace } from "./space.js";
 import { buildSummary } from "./summary.js";
 import { togglesOf } from "./toggles.js";
 import { sha256OfFile, verifyExport } from "./verify.js";
@@ -73,6 +74,12 @@ export async function exportCollection(
     models: [],
     rerun,
     inMemory: { folder, manifest: join(folder, MANIFEST_FILE) },
+    space: () =>
+      exportSpace(folder, collection, chunks, {
+        dense,
+        sparse: sparse?.kind === "sparse" ? sparse : null,
+        rerank: rerank?.kind === "rerank" ? rerank : null,
+      }),
     work: (work: StageWork) => write(work, context, parts, collection, folder),
   });
   const run = await runStage(context, input(options.rerun ?? false));
