@@ -5,6 +5,7 @@ import { contentId } from "./core/hash.js";
 import { stopSignal } from "./runtime/stop.js";
 import type { CachePack, CacheReport, PrimePlan } from "./schema/cache-types.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
+import type { RunRemoval } from "./schema/run-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
 import type { ModelUse, Note, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
 import { diskUsage, requireSpace } from "./store/disk.js";
@@ -37,8 +38,11 @@ export interface SessionContext {
 
 const contexts = new WeakMap<object, SessionContext>();
 
-/** The stage that runs in a session's folder. By folder: a cell that opens the session again gets another object for it. */
-const running = new Map<string, StageName>();
+/** What has a session's folder to itself while it works. */
+export type Work = StageName | "removal";
+
+/** What works in a session's folder now. By folder: a cell that opens the session again gets another object for it. */
+const running = new Map<string, Work>();
 
 /** Ties a session to its context. Called once, by `openSession`. */
 export function bindContext(context: SessionContext): void {
@@ -174,7 +178,7 @@ async function requireRoom<K extends StageName>(
  */
 export async function underStop<T>(
   context: SessionContext,
-  stage: StageName,
+  stage: Work,
   work: (tools: Stoppable) => Promise<T>,
 ): Promise<T> {
   const { dir: folder } = context.session;
@@ -248,7 +252,7 @@ export function modelUse(model: LocatedModel): ModelUse {
 }
 
 /** A value that is no run, with its card. */
-export async function withCard<T extends PrimePlan | CacheReport | CachePack>(value: T): Promise<T> {
+export async function withCard<T extends PrimePlan | CacheReport | CachePack | RunRemoval>(value: T): Promise<T> {
   await prepareCard(value);
   return value;
 }

@@ -73,6 +73,23 @@ export function runFileDamaged(path: string, problem: string): RagError {
   );
 }
 
+/** A run that is not on disk. */
+export function unknownRun(id: unknown, name: string): RagError {
+  return new RagError(
+    "unknown_run",
+    `Session ${quote(name)} has no run ${quote(id)}, neither finished nor in the making. listRuns(session) shows what there is.`,
+  );
+}
+
+/** A run that others were made from. */
+export function runNeeded(id: string, others: readonly string[]): RagError {
+  const many = others.length === 1 ? "1 run that stays was" : `${others.length} runs that stay were`;
+  return new RagError(
+    "run_needed",
+    `Run ${id} can't be removed alone: ${many} made from it, ${quoteList(others)}. Nothing was removed. Name those too, or let removeRuns(session, { unused: true }) find what no latest run needs.`,
+  );
+}
+
 /** Another kernel writes to the session. */
 export function sessionInUse(name: string, path: string, owner: { pid: number; host: string } | null): RagError {
   const who = owner ? `process ${owner.pid} on ${quote(owner.host)}` : "another process";

@@ -29,6 +29,17 @@ export function layoutOf(dir: string): SessionLayout {
   };
 }
 
+/** How the folder of a run in the making is called. */
+export const PARTIAL = /\.partial$/;
+
+/** Folders that no one reads: a run that another took the place of, and one that was being removed. */
+export const LEFTOVER = /\.(old|removed)$/;
+
+/** What a folder is called from the moment that it is removed: nothing below takes it for a run any more. */
+export function removedName(path: string): string {
+  return `${path}.removed`;
+}
+
 /** The manifest of a run, written last. */
 export const RUN_FILE = "run.json";
 

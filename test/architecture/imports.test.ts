@@ -22,6 +22,7 @@ const rooms: Record<string, readonly string[]> = {
     ]),
   ),
   "look.ts": ["schema", "core", "store", "charts", "models", "stage.ts"],
+  runs: ["schema", "core", "store", "charts", "stage.ts"],
   "session.ts": ["schema", "core", "store", "runtime", "models", "stage.ts"],
   "index.ts": [
     "schema",
@@ -35,6 +36,7 @@ const rooms: Record<string, readonly string[]> = {
     "fuse",
     "rerank",
     "export",
+    "runs",
     "stage.ts",
     "look.ts",
     "session.ts",
