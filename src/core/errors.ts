@@ -57,6 +57,14 @@ export function storeWriteFailed(path: string, what: string, cause: unknown): Ra
   return new RagError("store_write_failed", `Can't write ${what} to ${quote(path)}. ${diskRemedy(cause)}`, { cause });
 }
 
+/** A write that the disk has no room for. */
+export function diskTooSmall(what: string, folder: string, needed: number, free: number, elsewhere: string): RagError {
+  return new RagError(
+    "disk_too_small",
+    `${what} needs up to ${roughly(needed)} in ${quote(folder)}, where ${roughly(free)} are free. It was not begun. Free space there (listRuns(session) shows old runs, removeRuns(session, { unused: true }) removes them), or ${elsewhere}.`,
+  );
+}
+
 /** A stored run that can't be trusted. */
 export function runFileDamaged(path: string, problem: string): RagError {
   return new RagError(

@@ -15,10 +15,11 @@ import {
   underStop,
   withCard,
 } from "../stage.js";
+import { freeBytes } from "../store/disk.js";
 import { fetchMissing, planFetches } from "./fetch.js";
 import { type Look, locateModels, lookForModels, missingFilesError, type Places } from "./locate.js";
 import { extendLock } from "./lock-file.js";
-import { freeBytes, plannedFetch, plannedMissing, plannedOnDisk } from "./plan.js";
+import { plannedFetch, plannedMissing, plannedOnDisk } from "./plan.js";
 import { type ModelShelf, modelsOfSettings, shelfOf } from "./shelf.js";
 
 /** Options of {@link primeCache}. */

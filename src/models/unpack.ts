@@ -4,10 +4,10 @@ import type { CachePack, PackedModel } from "../schema/cache-types.js";
 import type { ModelsLock } from "../schema/models-lock.js";
 import { contextOf, type Session, type Stoppable, underStop, withCard } from "../stage.js";
 import { writeAtomic } from "../store/atomic.js";
+import { freeBytes } from "../store/disk.js";
 import type { Archive } from "./archive/entry.js";
 import { contentOf, type Listing, listArchive } from "./archive/listing.js";
 import { entryRules } from "./archive/rules.js";
-import { freeBytes } from "./plan.js";
 import { type ModelShelf, shelfOf } from "./shelf.js";
 import { checkEmpty, openFolderAside } from "./unpack-folder.js";
 

@@ -383,7 +383,7 @@ test("Stop ends the packing within a block, leaves nothing half, and the cell ru
 });
 
 test("a disk without room is found before anything is written", async (t) => {
-  const mounted = await tmpfs(t, "size=40m");
+  const mounted = await tmpfs(t, "size=8m");
   if (!mounted) return;
   const dir = join(mounted.dir, "pack");
   await fails(rag.packCache(source, dir), "model_cache_full", "MB are free");

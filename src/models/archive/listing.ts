@@ -1,9 +1,9 @@
 import { badArchive, packDiskFull, RagError } from "../../core/errors.js";
 import { flatName } from "../../core/flat-name.js";
 import { type LockedFile, type ModelsLock, parseModelsLock } from "../../schema/models-lock.js";
+import { spareBytes } from "../../store/disk.js";
 import { ROOT_LOCK } from "../lock-file.js";
 import { packTexts } from "../pack-plan.js";
-import { SPARE_BYTES } from "../plan.js";
 import type { Archive, ArchiveEntry } from "./entry.js";
 import { entryRules } from "./rules.js";
 
@@ -46,7 +46,8 @@ export async function listArchive(
       throw refuse(entry.name, `has ${entry.bytes} bytes; of such a file at most ${MOST_TEXT} are read`);
     bytes += entry.bytes;
     // Also what ends the reading of an archive that unpacks without end.
-    if (free !== null && bytes + SPARE_BYTES > free) throw packDiskFull(dir, bytes + SPARE_BYTES, free);
+    const needed = bytes + spareBytes(bytes);
+    if (free !== null && needed > free) throw packDiskFull(dir, needed, free);
     sizes.set(name, entry.bytes);
     if (name === ROOT_LOCK) text = await readText(entry, refuse);
   }
