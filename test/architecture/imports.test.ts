@@ -10,6 +10,7 @@ const rooms: Record<string, readonly string[]> = {
   schema: [],
   core: ["schema"],
   store: ["schema", "core"],
+  archive: ["schema", "core"],
   telemetry: ["schema", "core"],
   runtime: ["schema", "core"],
   charts: ["schema", "core", "telemetry"],
@@ -18,7 +19,7 @@ const rooms: Record<string, readonly string[]> = {
   ...Object.fromEntries(
     ["models", "chunk", "dense", "sparse", "fuse", "rerank", "export"].map((stage) => [
       stage,
-      ["schema", "core", "store", "telemetry", "runtime", "stage.ts", "pass"],
+      ["schema", "core", "store", "archive", "telemetry", "runtime", "stage.ts", "pass"],
     ]),
   ),
   "look.ts": ["schema", "core", "store", "charts", "models", "stage.ts"],
@@ -55,8 +56,9 @@ const packages: Record<string, readonly string[]> = {
   arquero: ["charts/tables.ts"],
   stemmer: ["sparse/bm25-terms.ts"],
   "faiss-node": ["export/faiss-node.ts"],
-  yauzl: ["models/archive/zip.ts"],
-  "tar-stream": ["models/archive/tar.ts"],
+  yauzl: ["archive/zip.ts"],
+  "tar-stream": ["archive/tar.ts"],
+  yazl: ["archive/write-zip.ts"],
 };
 
 /** Packages that one room shares. */
