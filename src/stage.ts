@@ -206,14 +206,14 @@ export function modelKeys(
 
 /** A located model as a run records it. */
 export function modelUse(model: LocatedModel): ModelUse {
-  const { card, revision, fingerprint, root, dtype, maxTokens } = model;
+  const { card, revision, fingerprint, servedFrom, dtype, maxTokens } = model;
   const { key, hubId, pooling, documentPrefix, queryPrefix } = card;
   return {
     key,
     hubId,
     revision,
     fingerprint,
-    root,
+    servedFrom,
     dtype,
     device: "cpu",
     maxTokens,
