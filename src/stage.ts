@@ -5,6 +5,7 @@ import { contentId } from "./core/hash.js";
 import { stopSignal } from "./runtime/stop.js";
 import type { CachePack, CacheReport, PrimePlan } from "./schema/cache-types.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
+import type { SessionPack } from "./schema/session-pack-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
 import type { ModelUse, Note, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
 import type { RunStore, StoredRun } from "./store/runs.js";
@@ -37,7 +38,7 @@ export interface SessionContext {
 const contexts = new WeakMap<object, SessionContext>();
 
 /** The stage that runs in a session's folder. By folder: a cell that opens the session again gets another object for it. */
-const running = new Map<string, StageName>();
+const running = new Map<string, StageName | "pack">();
 
 /** Ties a session to its context. Called once, by `openSession`. */
 export function bindContext(context: SessionContext): void {
@@ -150,24 +151,36 @@ function identityOf({ card, fingerprint, dtype, maxTokens }: LocatedModel): read
  */
 export async function underStop<T>(
   context: SessionContext,
-  stage: StageName,
+  stage: StageName | "pack",
   work: (tools: Stoppable) => Promise<T>,
 ): Promise<T> {
   const { dir: folder } = context.session;
   const busy = running.get(folder);
   if (busy) throw stageBusy(busy, stage);
   running.set(folder, stage);
+  try {
+    return await withStop(`in the ${stage} stage`, work);
+  } finally {
+    running.delete(folder);
+  }
+}
+
+/**
+ * Does work that the operator can stop.
+ *
+ * @param where for the message, such as `in the dense stage`
+ * @throws RagError `stopped`, and whatever the work throws
+ */
+export async function withStop<T>(where: string, work: (tools: Stoppable) => Promise<T>): Promise<T> {
   const stop = await stopSignal();
   try {
     return await work({ signal: stop.signal, progress });
   } catch (error) {
     // Whatever an aborted stage trips over, the cause is the operator's Stop.
-    if (stop.signal.aborted && !(error instanceof RagError && error.code === "stopped"))
-      throw stopped(`in the ${stage} stage`);
+    if (stop.signal.aborted && !(error instanceof RagError && error.code === "stopped")) throw stopped(where);
     throw error;
   } finally {
     stop.dispose();
-    running.delete(folder);
   }
 }
 
@@ -224,7 +237,7 @@ export function modelUse(model: LocatedModel): ModelUse {
 }
 
 /** A value that is no run, with its card. */
-export async function withCard<T extends PrimePlan | CacheReport | CachePack>(value: T): Promise<T> {
+export async function withCard<T extends PrimePlan | CacheReport | CachePack | SessionPack>(value: T): Promise<T> {
   await prepareCard(value);
   return value;
 }

@@ -1,4 +1,5 @@
 import type { CachePack, CacheReport, PrimePlan } from "../schema/cache-types.js";
+import type { SessionPack } from "../schema/session-pack-types.js";
 import type { AnyRun, QuerySet, Skipped } from "../schema/types.js";
 import { cachePackCard, cacheReportCard, primePlanCard } from "./card-cache.js";
 import { chunkCard } from "./card-chunk.js";
@@ -8,11 +9,12 @@ import { fuseCard } from "./card-fuse.js";
 import { queriesCard, skippedCard } from "./card-other.js";
 import { primeCard } from "./card-prime.js";
 import { rerankCard } from "./card-rerank.js";
+import { sessionPackCard } from "./card-session-pack.js";
 import { sparseCard } from "./card-sparse.js";
 import type { Card } from "./card-types.js";
 
 /** What has a card. */
-export type Showable = AnyRun | Skipped | QuerySet | PrimePlan | CacheReport | CachePack;
+export type Showable = AnyRun | Skipped | QuerySet | PrimePlan | CacheReport | CachePack | SessionPack;
 
 /** The card of a value: plain data, computed from the value alone. */
 export function cardOf(value: Showable): Card {
@@ -41,5 +43,7 @@ export function cardOf(value: Showable): Card {
       return cacheReportCard(value);
     case "cache_pack":
       return cachePackCard(value);
+    case "session_pack":
+      return sessionPackCard(value);
   }
 }

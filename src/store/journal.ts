@@ -119,6 +119,16 @@ export async function openJournal<M, P>(path: string, key: string, makePlan: () 
   };
 }
 
+/** How many whole frames a journal holds, whosever they are; 0 where its header or plan is not whole. Nothing is written. */
+export async function countFrames(path: string): Promise<number> {
+  const file = await open(path, "r");
+  try {
+    return (await readJournal(file, (await file.stat()).size, null))?.frames.length ?? 0;
+  } finally {
+    await file.close();
+  }
+}
+
 /** `{"schema", "key", "bytes", "crc"}`, then the plan of that many bytes, each on a line of its own. */
 function encodeHeader(key: string, plan: unknown): Buffer {
   const json = Buffer.from(JSON.stringify(plan));
@@ -126,13 +136,13 @@ function encodeHeader(key: string, plan: unknown): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), json, Buffer.from("\n")]);
 }
 
-/** The journal's content where it is whole up to its plan and belongs to `key`, else null. */
-async function readJournal<M, P>(file: FileHandle, size: number, key: string): Promise<Found<M, P> | null> {
+/** The journal's content where it is whole up to its plan and belongs to `key`, else null; a null key takes any. */
+async function readJournal<M, P>(file: FileHandle, size: number, key: string | null): Promise<Found<M, P> | null> {
   const start = await readExactly(file, 0, Math.min(size, MOST_HEADER));
   const lineEnd = start.indexOf(10);
   if (lineEnd < 0) return null;
   const head = parseHead(start.toString("utf8", 0, lineEnd));
-  if (head?.schema !== SCHEMA || head.key !== key) return null;
+  if (head?.schema !== SCHEMA || (key !== null && head.key !== key)) return null;
   const planEnd = lineEnd + 1 + head.bytes;
   if (planEnd + 1 > size) return null;
   const json = await readExactly(file, lineEnd + 1, head.bytes);

@@ -22,8 +22,9 @@ const rooms: Record<string, readonly string[]> = {
       ["schema", "core", "store", "archive", "telemetry", "runtime", "stage.ts", "pass"],
     ]),
   ),
+  move: ["schema", "core", "store", "archive", "stage.ts"],
   "look.ts": ["schema", "core", "store", "charts", "models", "stage.ts"],
-  "session.ts": ["schema", "core", "store", "runtime", "models", "stage.ts"],
+  "session.ts": ["schema", "core", "store", "runtime", "models", "move", "stage.ts"],
   "index.ts": [
     "schema",
     "core",
@@ -36,6 +37,7 @@ const rooms: Record<string, readonly string[]> = {
     "fuse",
     "rerank",
     "export",
+    "move",
     "stage.ts",
     "look.ts",
     "session.ts",
