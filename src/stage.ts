@@ -6,6 +6,7 @@ import { stopSignal } from "./runtime/stop.js";
 import type { CachePack, CacheReport, PrimePlan } from "./schema/cache-types.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
 import type { RunRemoval } from "./schema/run-types.js";
+import type { SessionPack } from "./schema/session-pack-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
 import type { ModelUse, Note, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
 import { diskUsage, requireSpace } from "./store/disk.js";
@@ -39,7 +40,7 @@ export interface SessionContext {
 const contexts = new WeakMap<object, SessionContext>();
 
 /** What has a session's folder to itself while it works. */
-export type Work = StageName | "removal";
+export type Work = StageName | "removal" | "pack";
 
 /** What works in a session's folder now. By folder: a cell that opens the session again gets another object for it. */
 const running = new Map<string, Work>();
@@ -185,17 +186,29 @@ export async function underStop<T>(
   const busy = running.get(folder);
   if (busy) throw stageBusy(busy, stage);
   running.set(folder, stage);
+  try {
+    return await withStop(`in the ${stage} stage`, work);
+  } finally {
+    running.delete(folder);
+  }
+}
+
+/**
+ * Does work that the operator can stop.
+ *
+ * @param where for the message, such as `in the dense stage`
+ * @throws RagError `stopped`, and whatever the work throws
+ */
+export async function withStop<T>(where: string, work: (tools: Stoppable) => Promise<T>): Promise<T> {
   const stop = await stopSignal();
   try {
     return await work({ signal: stop.signal, progress });
   } catch (error) {
     // Whatever an aborted stage trips over, the cause is the operator's Stop.
-    if (stop.signal.aborted && !(error instanceof RagError && error.code === "stopped"))
-      throw stopped(`in the ${stage} stage`);
+    if (stop.signal.aborted && !(error instanceof RagError && error.code === "stopped")) throw stopped(where);
     throw error;
   } finally {
     stop.dispose();
-    running.delete(folder);
   }
 }
 
@@ -234,14 +247,14 @@ export function modelKeys(
 
 /** A located model as a run records it. */
 export function modelUse(model: LocatedModel): ModelUse {
-  const { card, revision, fingerprint, root, dtype, maxTokens } = model;
+  const { card, revision, fingerprint, servedFrom, dtype, maxTokens } = model;
   const { key, hubId, pooling, documentPrefix, queryPrefix } = card;
   return {
     key,
     hubId,
     revision,
     fingerprint,
-    root,
+    servedFrom,
     dtype,
     device: "cpu",
     maxTokens,
@@ -252,7 +265,9 @@ export function modelUse(model: LocatedModel): ModelUse {
 }
 
 /** A value that is no run, with its card. */
-export async function withCard<T extends PrimePlan | CacheReport | CachePack | RunRemoval>(value: T): Promise<T> {
+export async function withCard<T extends PrimePlan | CacheReport | CachePack | RunRemoval | SessionPack>(
+  value: T,
+): Promise<T> {
   await prepareCard(value);
   return value;
 }

@@ -75,7 +75,6 @@ export async function fetchMissing(
       resumedBytes: filled.resumedBytes,
       seconds: (performance.now() - began) / 1000,
       retries: retries.count + filled.retries,
-      cacheDir,
     };
   } catch (error) {
     line.fail(error instanceof Error ? error.message : String(error));

@@ -10,6 +10,7 @@ const rooms: Record<string, readonly string[]> = {
   schema: [],
   core: ["schema"],
   store: ["schema", "core"],
+  archive: ["schema", "core"],
   telemetry: ["schema", "core"],
   runtime: ["schema", "core"],
   charts: ["schema", "core", "telemetry"],
@@ -18,12 +19,13 @@ const rooms: Record<string, readonly string[]> = {
   ...Object.fromEntries(
     ["models", "chunk", "dense", "sparse", "fuse", "rerank", "export"].map((stage) => [
       stage,
-      ["schema", "core", "store", "telemetry", "runtime", "stage.ts", "pass"],
+      ["schema", "core", "store", "archive", "telemetry", "runtime", "stage.ts", "pass"],
     ]),
   ),
+  move: ["schema", "core", "store", "archive", "stage.ts"],
   "look.ts": ["schema", "core", "store", "charts", "models", "stage.ts"],
   runs: ["schema", "core", "store", "charts", "stage.ts"],
-  "session.ts": ["schema", "core", "store", "runtime", "models", "stage.ts"],
+  "session.ts": ["schema", "core", "store", "runtime", "models", "move", "stage.ts"],
   "index.ts": [
     "schema",
     "core",
@@ -37,6 +39,7 @@ const rooms: Record<string, readonly string[]> = {
     "rerank",
     "export",
     "runs",
+    "move",
     "stage.ts",
     "look.ts",
     "session.ts",
@@ -57,8 +60,9 @@ const packages: Record<string, readonly string[]> = {
   arquero: ["charts/tables.ts"],
   stemmer: ["sparse/bm25-terms.ts"],
   "faiss-node": ["export/faiss-node.ts"],
-  yauzl: ["models/archive/zip.ts"],
-  "tar-stream": ["models/archive/tar.ts"],
+  yauzl: ["archive/zip.ts"],
+  "tar-stream": ["archive/tar.ts"],
+  yazl: ["archive/write-zip.ts"],
 };
 
 /** Packages that one room shares. */
