@@ -18,6 +18,7 @@ import {
 import type { Settings } from "./schema/settings-types.js";
 import { bindContext, type Session, type SessionContext } from "./stage.js";
 import { makeFolders, writeAtomic } from "./store/atomic.js";
+import { recoverRuns } from "./store/finish.js";
 import { layoutOf } from "./store/layout.js";
 import { lockSession } from "./store/lock.js";
 import { openRunStore } from "./store/runs.js";
@@ -67,8 +68,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     throw storeWriteFailed(layout.dir, "the session's folder", cause);
   });
   const lock = await lockSession(layout.lockFile, name);
-  if (!existsSync(layout.sessionFile)) {
-    await writeAtomic(layout.sessionFile, `${JSON.stringify({ schema: "rag-cells/session@1", name })}\n`);
+  try {
+    if (!existsSync(layout.sessionFile))
+      await writeAtomic(layout.sessionFile, `${JSON.stringify({ schema: "rag-cells/session@1", name })}\n`);
+    await recoverRuns(layout.runsDir);
+  } catch (error) {
+    lock.release();
+    throw error;
   }
 
   const session: Session = Object.freeze({

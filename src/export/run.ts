@@ -1,4 +1,4 @@
-import { rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { exportNotVerified, foreignRun, sameStageTwice, wrongRun } from "../core/errors.js";
 import type { ManifestArtefact } from "../schema/manifest.js";
@@ -14,7 +14,7 @@ import type {
   SparseRun,
 } from "../schema/types.js";
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
-import { writeCollection, writeManifest } from "./collection.js";
+import { removeManifest, writeCollection, writeManifest } from "./collection.js";
 import { MANIFEST_FILE } from "./names.js";
 import { buildSummary } from "./summary.js";
 import { togglesOf } from "./toggles.js";
@@ -123,7 +123,7 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
   (line as ReturnType<StageWork["progress"]> | null)?.finish();
   const failed = checks.filter((check) => !check.passed);
   if (failed.length > 0) {
-    await rm(join(folder, MANIFEST_FILE), { force: true });
+    await removeManifest(folder);
     throw exportNotVerified(folder, failed);
   }
   const files: Artefact[] = [...written.map(plain), { path: MANIFEST_FILE, role: "manifest", ...manifest }];

@@ -7,6 +7,8 @@ export interface SessionLayout {
   readonly sessionFile: string;
   readonly lockFile: string;
   readonly historyFile: string;
+  /** The folders of all stages. */
+  readonly runsDir: string;
   /** A stage's finished runs. */
   stageDir(stage: StageName): string;
   /** One finished run. */
@@ -17,17 +19,25 @@ export interface SessionLayout {
 
 /** The layout of the session in `dir`. */
 export function layoutOf(dir: string): SessionLayout {
-  const stageDir = (stage: StageName) => join(dir, "runs", stage);
+  const runsDir = join(dir, "runs");
+  const stageDir = (stage: StageName) => join(runsDir, stage);
   return {
     dir,
     sessionFile: join(dir, "session.json"),
     lockFile: join(dir, "session.lock"),
     historyFile: join(dir, "history.jsonl"),
+    runsDir,
     stageDir,
     runDir: (stage, id) => join(stageDir(stage), id),
-    partialDir: (stage, id) => join(stageDir(stage), `${id}.partial`),
+    partialDir: (stage, id) => join(stageDir(stage), `${id}${PARTIAL_ENDING}`),
   };
 }
+
+/** How the folder of a run in the making ends. */
+export const PARTIAL_ENDING = ".partial";
+
+/** How the folder of a run ends while another takes its place. */
+export const OLD_ENDING = ".old";
 
 /** The manifest of a run, written last. */
 export const RUN_FILE = "run.json";
