@@ -65,6 +65,16 @@ export function diskTooSmall(what: string, folder: string, needed: number, free:
   );
 }
 
+/** A file of the session's folder that is there and can't be read. */
+export function storeUnreadable(path: string, what: string, cause: unknown): RagError {
+  const words = cause instanceof Error ? cause.message : String(cause);
+  return new RagError(
+    "store_unreadable",
+    `Can't read ${what} from ${quote(path)}. The system says: ${words}. Make the file readable, or move it away: it is begun anew.`,
+    { cause },
+  );
+}
+
 /** A stored run that can't be trusted. */
 export function runFileDamaged(path: string, problem: string): RagError {
   return new RagError(

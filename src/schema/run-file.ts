@@ -34,6 +34,23 @@ const RunHead = z.looseObject({
   }),
 });
 
+const HistoryLine = z.looseObject({
+  stage: z.enum(names),
+  id: z.string().regex(/^[a-z]+-[0-9a-f]{16}$/),
+  at: z.string(),
+  outcome: z.enum(["computed", "resumed", "reused"]),
+  seconds: z.number(),
+});
+
+/** One line of a session's history, or null where it is none, such as one that a kill tore. */
+export function parseHistoryLine(line: string): z.infer<typeof HistoryLine> | null {
+  try {
+    return HistoryLine.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** The parsed file, or what is wrong with it. */
 export type RunFileResult =
   | { readonly ok: true; readonly run: Record<string, unknown> }

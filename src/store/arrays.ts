@@ -4,6 +4,7 @@ import { arrayFileDamaged, storeWriteFailed } from "../core/errors.js";
 import type { Matrix } from "../core/matrix.js";
 import type { SparseMatrix } from "../core/sparse-matrix.js";
 import type { DenseVectors, SparseVectors } from "../schema/types.js";
+import { writeAll } from "./atomic.js";
 import { openNpy, readMatrix, readNpy } from "./npy.js";
 import { encodeNpyHeader, type NpyType, npyTypes } from "./npy-header.js";
 
@@ -42,7 +43,7 @@ async function openArray(path: string, type: NpyType, shape: readonly number[]):
   try {
     file = await open(path, "w");
     await file.truncate(header.length + shape.reduce((a, b) => a * b, bytes));
-    await writeAt(file, header, 0);
+    await writeAll(file, header, 0);
   } catch (cause) {
     await file?.close().catch(() => {});
     throw storeWriteFailed(path, "an array", cause);
@@ -54,7 +55,7 @@ function arrayFile(path: string, file: FileHandle, start: number, bytes: number)
   return {
     async write(element, data) {
       const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      await writeAt(file, raw, start + element * bytes).catch((cause) => {
+      await writeAll(file, raw, start + element * bytes).catch((cause) => {
         throw storeWriteFailed(path, "an array", cause);
       });
     },
@@ -70,12 +71,6 @@ function arrayFile(path: string, file: FileHandle, start: number, bytes: number)
       await file.close().catch(() => {});
     },
   };
-}
-
-async function writeAt(file: FileHandle, data: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < data.byteLength; ) {
-    done += (await file.write(data, done, data.byteLength - done, at + done)).bytesWritten;
-  }
 }
 
 /** A matrix on disk, read by row ranges. */
@@ -134,24 +129,34 @@ export async function openSparseWriter(
   indptr: Float64Array,
 ): Promise<SparseRowWriter> {
   const terms = indptr.at(-1) as number;
-  const offsets = await openArray(join(dir, files.indptr), "int64", [indptr.length]);
-  const indices = await openArray(join(dir, files.indices), "uint32", [terms]);
-  const values = await openArray(join(dir, files.values), "float32", [terms]);
-  const all = [offsets, indices, values];
-  await offsets.write(0, BigInt64Array.from(indptr, BigInt));
-  return {
-    async write(row, rowIndices, rowValues) {
-      const at = indptr[row] as number;
-      await indices.write(at, rowIndices);
-      await values.write(at, rowValues);
-    },
-    async commit() {
-      for (const file of all) await file.commit();
-    },
-    async abort() {
-      for (const file of all) await file.abort();
-    },
+  const all: ArrayFile[] = [];
+  const abort = async () => {
+    for (const file of all) await file.abort();
   };
+  try {
+    const arrays = [
+      [files.indptr, "int64", indptr.length],
+      [files.indices, "uint32", terms],
+      [files.values, "float32", terms],
+    ] as const;
+    for (const [name, type, count] of arrays) all.push(await openArray(join(dir, name), type, [count]));
+    const [offsets, indices, values] = all as [ArrayFile, ArrayFile, ArrayFile];
+    await offsets.write(0, BigInt64Array.from(indptr, BigInt));
+    return {
+      async write(row, rowIndices, rowValues) {
+        const at = indptr[row] as number;
+        await indices.write(at, rowIndices);
+        await values.write(at, rowValues);
+      },
+      async commit() {
+        for (const file of all) await file.commit();
+      },
+      abort,
+    };
+  } catch (error) {
+    await abort();
+    throw error;
+  }
 }
 
 /** Reads a sparse pass whole, and checks that its three arrays fit together. @throws RagError `array_damaged` */

@@ -20,7 +20,10 @@ export interface ChunkWriter {
 /** Begins the chunk files in a run's folder: `chunks.jsonl`, the byte offset of each line, `documents.jsonl`. */
 export async function openChunkWriter(dir: string): Promise<ChunkWriter> {
   const chunks = await openAtomic(join(dir, CHUNKS));
-  const documents = await openAtomic(join(dir, DOCUMENTS));
+  const documents = await openAtomic(join(dir, DOCUMENTS)).catch(async (error) => {
+    await chunks.abort();
+    throw error;
+  });
   let offsets = new Float64Array(1024);
   let count = 0;
   let at = 0;

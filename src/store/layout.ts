@@ -7,6 +7,8 @@ export interface SessionLayout {
   readonly sessionFile: string;
   readonly lockFile: string;
   readonly historyFile: string;
+  /** The folders of all stages. */
+  readonly runsDir: string;
   /** A stage's finished runs. */
   stageDir(stage: StageName): string;
   /** One finished run. */
@@ -17,12 +19,14 @@ export interface SessionLayout {
 
 /** The layout of the session in `dir`. */
 export function layoutOf(dir: string): SessionLayout {
-  const stageDir = (stage: StageName) => join(dir, "runs", stage);
+  const runsDir = join(dir, "runs");
+  const stageDir = (stage: StageName) => join(runsDir, stage);
   return {
     dir,
     sessionFile: join(dir, "session.json"),
     lockFile: join(dir, "session.lock"),
     historyFile: join(dir, "history.jsonl"),
+    runsDir,
     stageDir,
     runDir: (stage, id) => join(stageDir(stage), id),
     partialDir: (stage, id) => join(stageDir(stage), `${id}.partial`),
@@ -34,6 +38,11 @@ export const PARTIAL = /\.partial$/;
 
 /** Folders that no one reads: a run that another took the place of, and one that was being removed. */
 export const LEFTOVER = /\.(old|removed)$/;
+
+/** What a run's folder is called while another takes its place. */
+export function oldName(path: string): string {
+  return `${path}.old`;
+}
 
 /** What a folder is called from the moment that it is removed: nothing below takes it for a run any more. */
 export function removedName(path: string): string {

@@ -1,5 +1,5 @@
 import { readFileSync, unlinkSync } from "node:fs";
-import { link, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { type FileHandle, link, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { type RagError, sessionInUse, storeWriteFailed } from "../core/errors.js";
 
@@ -40,8 +40,10 @@ export async function takeLock(
       throw storeWriteFailed(path, what, cause);
     });
     if (file) {
-      await file.writeFile(JSON.stringify(me));
-      await file.close();
+      await writeOwner(file, me).catch(async (cause) => {
+        await rm(path, { force: true }).catch(() => {});
+        throw storeWriteFailed(path, what, cause);
+      });
       return hold(path);
     }
     const owner = await ownerOf(path);
@@ -53,6 +55,14 @@ export async function takeLock(
     if (owner && owner.pid === me.pid && owner.host === me.host && owner.started === me.started) return hold(path);
     if (attempt > 4 || (owner && (await alive(owner, path)))) throw inUse(owner);
     await removeDead(path, owner);
+  }
+}
+
+async function writeOwner(file: FileHandle, owner: LockOwner): Promise<void> {
+  try {
+    await file.writeFile(JSON.stringify(owner));
+  } finally {
+    await file.close();
   }
 }
 
