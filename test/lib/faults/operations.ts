@@ -17,6 +17,8 @@ export interface Operation {
   readonly to?: string;
   /** The open file behind a write, a sync or a truncation. */
   readonly handle?: FileHandle;
+  /** The bytes of a write. */
+  readonly data?: Uint8Array;
   /** Writes the first half of the bytes; resolves to how many those were. */
   readonly half?: () => Promise<number>;
 }
@@ -67,8 +69,12 @@ type PositionedWrite = (
   position: number | null,
 ) => Promise<{ bytesWritten: number }>;
 type Call = (...arguments_: never[]) => Promise<unknown>;
-const on = (handle: FileHandle, kind: Operation["kind"], run: () => Promise<unknown>, half?: Operation["half"]) =>
-  through({ kind, path: opened.get(handle) ?? "", handle, ...(half && { half }) }, run);
+const on = (
+  handle: FileHandle,
+  kind: Operation["kind"],
+  run: () => Promise<unknown>,
+  more?: Pick<Operation, "data" | "half">,
+) => through({ kind, path: opened.get(handle) ?? "", handle, ...more }, run);
 
 /** The bytes of a write, however it was called, and where they go. */
 function bytesOf(data: Uint8Array | string, from?: number, length?: number, position?: number | null) {
@@ -82,12 +88,8 @@ Object.assign(prototype, {
     const { bytes, position: at } = bytesOf(data, from, length, position);
     const write = realHandle.write as PositionedWrite;
     const put = (part: Uint8Array) => write.call(this, part, 0, part.byteLength, at);
-    return on(
-      this,
-      "write",
-      () => put(bytes),
-      async () => (await put(bytes.subarray(0, bytes.byteLength >> 1))).bytesWritten,
-    );
+    const half = async () => (await put(bytes.subarray(0, bytes.byteLength >> 1))).bytesWritten;
+    return on(this, "write", () => put(bytes), { data: bytes, half });
   },
   writev(this: FileHandle, ...rest: Parameters<FileHandle["writev"]>) {
     return on(this, "write", () => realHandle.writev.apply(this, rest));
