@@ -93,7 +93,9 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
   const { session } = context;
   const sparse = parts.sparse?.kind === "sparse" ? parts.sparse : null;
   const rerank = parts.rerank?.kind === "rerank" ? parts.rerank : null;
-  const startedAt = new Date().toISOString();
+  // One reading of the wall clock: a clock that is set back meanwhile gives no negative time.
+  const startedAt = new Date();
+  const began = performance.now();
   const tokenizers = await tokenizersOf(work, context, sparse);
   let line: ReturnType<StageWork["progress"]> | null = null;
   const written = await work.recorder.timed("write", () =>
@@ -121,8 +123,8 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
     rerank: parts.rerank,
     artefacts: written,
     measure: {
-      startedAt,
-      finishedAt: new Date().toISOString(),
+      startedAt: startedAt.toISOString(),
+      finishedAt: new Date(startedAt.getTime() + performance.now() - began).toISOString(),
       files: written.length,
       bytes: written.reduce((sum, file) => sum + file.bytes, 0),
     },

@@ -1,11 +1,11 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { arrayFileDamaged, storeWriteFailed } from "../core/errors.js";
+import { arrayFileDamaged, type RagError, storeWriteFailed } from "../core/errors.js";
 import type { Matrix } from "../core/matrix.js";
 import type { SparseMatrix } from "../core/sparse-matrix.js";
 import type { DenseVectors, SparseVectors } from "../schema/types.js";
 import { writeAll } from "./atomic.js";
-import { openNpy, readMatrix, readNpy } from "./npy.js";
+import { type NpyFile, openNpy, readMatrix, readNpy } from "./npy.js";
 import { encodeNpyHeader, type NpyType, npyTypes } from "./npy-header.js";
 
 /** A float32 `.npy` file of `[rows, dim]` whose rows come in any order. */
@@ -81,20 +81,21 @@ export interface MatrixReader {
   close(): Promise<void>;
 }
 
+/** What a dense run says of one set of its vectors. */
+type StoredVectors = Pick<DenseVectors, "file" | "rows" | "dim">;
+
 /** Opens the vectors of a dense run, and checks their shape against what the run says. @throws RagError `array_damaged` */
-export async function openMatrix(
-  dir: string,
-  vectors: Pick<DenseVectors, "file" | "rows" | "dim">,
-): Promise<MatrixReader> {
+export async function openVectors(dir: string, vectors: StoredVectors): Promise<NpyFile<"float32">> {
   const path = join(dir, vectors.file);
   const file = await openNpy(path, "float32");
-  if (file.rows !== vectors.rows || file.dim !== vectors.dim) {
-    await file.close();
-    throw arrayFileDamaged(
-      path,
-      `it has ${file.rows} x ${file.dim} numbers, its run says ${vectors.rows} x ${vectors.dim}`,
-    );
-  }
+  if (file.rows === vectors.rows && file.dim === vectors.dim) return file;
+  await file.close();
+  throw wrongShape(path, file, vectors);
+}
+
+/** The same as a matrix on disk. @throws RagError `array_damaged` */
+export async function openMatrix(dir: string, vectors: StoredVectors): Promise<MatrixReader> {
+  const file = await openVectors(dir, vectors);
   return {
     count: file.rows,
     dim: file.dim,
@@ -103,15 +104,15 @@ export async function openMatrix(
   };
 }
 
+function wrongShape(path: string, file: { rows: number; dim: number }, run: StoredVectors): RagError {
+  return arrayFileDamaged(path, `it has ${file.rows} x ${file.dim} numbers, its run says ${run.rows} x ${run.dim}`);
+}
+
 /** Reads the vectors of a dense run whole. @throws RagError `array_damaged` */
-export async function loadMatrix(dir: string, vectors: Pick<DenseVectors, "file" | "rows" | "dim">): Promise<Matrix> {
-  const matrix = await readMatrix(join(dir, vectors.file));
-  if (matrix.rows !== vectors.rows || matrix.dim !== vectors.dim) {
-    throw arrayFileDamaged(
-      join(dir, vectors.file),
-      `it has ${matrix.rows} x ${matrix.dim} numbers, its run says ${vectors.rows} x ${vectors.dim}`,
-    );
-  }
+export async function loadMatrix(dir: string, vectors: StoredVectors): Promise<Matrix> {
+  const path = join(dir, vectors.file);
+  const matrix = await readMatrix(path);
+  if (matrix.rows !== vectors.rows || matrix.dim !== vectors.dim) throw wrongShape(path, matrix, vectors);
   return matrix;
 }
 

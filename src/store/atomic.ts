@@ -214,7 +214,7 @@ export async function removeLeftovers(dir: string, of?: string): Promise<number>
 
 async function openAside(path: string): Promise<{ file: FileHandle; aside: string }> {
   const dir = dirname(path);
-  await mkdir(dir, { recursive: true });
+  await makeFolders(dir);
   const name = basename(path).slice(0, MOST_NAME);
   for (;;) {
     const aside = join(dir, `.${name}.${process.pid}.${counter++}.tmp`);

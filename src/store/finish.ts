@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { storeWriteFailed } from "../core/errors.js";
 import { syncFolder } from "./atomic.js";
-import { JOURNAL_ENDING, OLD_ENDING, RERUN_MARKER, runOf } from "./layout.js";
+import { JOURNAL_ENDING, oldName, RERUN_MARKER, runOf } from "./layout.js";
 
 /**
  * Gives a run in the making its final name, in place of the run that may bear it:
@@ -11,7 +11,7 @@ import { JOURNAL_ENDING, OLD_ENDING, RERUN_MARKER, runOf } from "./layout.js";
  */
 export async function finishRun(partial: string, final: string): Promise<void> {
   await settle(final);
-  const old = `${final}${OLD_ENDING}`;
+  const old = oldName(final);
   if (existsSync(final)) await rename(final, old);
   await rename(partial, final).catch(async (cause) => {
     await rename(old, final).catch(() => {});
@@ -23,8 +23,8 @@ export async function finishRun(partial: string, final: string): Promise<void> {
 }
 
 /**
- * Sets right what a kill left of {@link finishRun} in a session: a run whose successor
- * did not arrive gets its name back, and what finished runs need no more is removed.
+ * Sets right what a kill left of {@link finishRun}, or of the removal of a run: a run
+ * whose successor did not arrive gets its name back, and what no one needs is removed.
  * Call it under the session's lock.
  *
  * @throws RagError `store_write_failed`
@@ -34,8 +34,12 @@ export async function recoverRuns(runsDir: string): Promise<void> {
     for (const stage of await namesIn(runsDir)) {
       const dir = join(runsDir, stage);
       const names = await namesIn(dir);
-      for (const name of names) if (name.endsWith(OLD_ENDING)) await settle(join(dir, basename(name, OLD_ENDING)));
-      for (const name of names) if (runOf(name).state === "finished") await tidy(join(dir, name));
+      for (const { id, state } of names.map(runOf)) if (state === "replaced") await settle(join(dir, id));
+      for (const name of await namesIn(dir)) {
+        const { state } = runOf(name);
+        if (state === "removed") await rm(join(dir, name), { recursive: true, force: true });
+        else if (state === "finished") await tidy(join(dir, name));
+      }
     }
   } catch (cause) {
     throw storeWriteFailed(runsDir, "the session's runs", cause);
@@ -44,7 +48,7 @@ export async function recoverRuns(runsDir: string): Promise<void> {
 
 /** Ends with one run of that name at most, and none put aside. */
 async function settle(final: string): Promise<void> {
-  const old = `${final}${OLD_ENDING}`;
+  const old = oldName(final);
   if (!existsSync(old)) return;
   if (existsSync(final)) await rm(old, { recursive: true, force: true });
   else await rename(old, final);
@@ -53,7 +57,7 @@ async function settle(final: string): Promise<void> {
 
 /** Removes what a finished run needs no more: the run it replaced, the journals whose batches its arrays hold, the mark of a rerun. */
 async function tidy(final: string): Promise<void> {
-  await rm(`${final}${OLD_ENDING}`, { recursive: true, force: true });
+  await rm(oldName(final), { recursive: true, force: true });
   for (const name of await namesIn(final)) {
     if (name.endsWith(JOURNAL_ENDING) || name === RERUN_MARKER) await rm(join(final, name), { force: true });
   }

@@ -34,7 +34,8 @@ export async function runFolders({ layout, find }: RunStore): Promise<RunFolder[
       const path = join(layout.stageDir(stage), name);
       const { id, state } = runOf(name);
       const about = { stage, id, path, bytes: await diskUsage(path) };
-      if (state === "left over") folders.push({ ...about, state, batches: null, inputs: [], problem: "" });
+      if (state === "replaced" || state === "removed")
+        folders.push({ ...about, state: "left over", batches: null, inputs: [], problem: "" });
       else if (state === "in the making")
         folders.push({ ...about, state, batches: await batchesIn(path), inputs: [], problem: "" });
       else folders.push({ ...about, batches: null, ...(await lookInto(find, stage, name)) });

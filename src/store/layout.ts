@@ -29,26 +29,28 @@ export function layoutOf(dir: string): SessionLayout {
     runsDir,
     stageDir,
     runDir: (stage, id) => join(stageDir(stage), id),
-    partialDir: (stage, id) => join(stageDir(stage), `${id}${PARTIAL_ENDING}`),
+    partialDir: (stage, id) => join(stageDir(stage), `${id}.partial`),
   };
 }
 
-/** How the folder of a run in the making ends. */
-export const PARTIAL_ENDING = ".partial";
-
-/** How the folder of a run ends while another takes its place. */
-export const OLD_ENDING = ".old";
-
-/** How a folder ends from the moment that it is removed: nothing takes it for a run any more. */
-export const REMOVED_ENDING = ".removed";
-
-/** What a folder below a stage's is: a finished run, one in the making, or what a replaced or removed run left over. */
+/** What a folder below a stage's is. What is left over no one reads: a run that another took the place of, and one that was being removed. */
 export function runOf(folder: string): {
   readonly id: string;
-  readonly state: "finished" | "in the making" | "left over";
+  readonly state: "finished" | "in the making" | "replaced" | "removed";
 } {
   const [, id = "", partial, over] = /^(.*?)(\.partial)?(\.old|\.removed)?$/s.exec(folder) ?? [];
-  return { id, state: over ? "left over" : partial ? "in the making" : "finished" };
+  const whole = partial === undefined ? "finished" : "in the making";
+  return { id, state: over === ".old" ? "replaced" : over === ".removed" ? "removed" : whole };
+}
+
+/** What a run's folder is called while another takes its place. */
+export function oldName(path: string): string {
+  return `${path}.old`;
+}
+
+/** What a folder is called from the moment that it is removed: nothing below takes it for a run any more. */
+export function removedName(path: string): string {
+  return `${path}.removed`;
 }
 
 /** The manifest of a run, written last. */

@@ -123,11 +123,12 @@ async function ownerOf(path: string): Promise<LockOwner | null> {
 
 async function alive(owner: LockOwner, path: string): Promise<boolean> {
   if (owner.host !== hostname()) {
-    const touched = await stat(path).then(
-      (s) => s.mtimeMs,
-      () => 0,
-    );
-    return Date.now() - touched < STALE_MS;
+    const touched = await touchedAt(path);
+    const age = Date.now() - touched;
+    if (age > -STALE_MS) return age < STALE_MS;
+    // In the future: one of the two clocks was set back. A holder that lives touches it within a beat.
+    await new Promise((resolve) => setTimeout(resolve, 1.5 * BEAT_MS));
+    return (await touchedAt(path)) !== touched;
   }
   try {
     process.kill(owner.pid, 0);
@@ -135,6 +136,14 @@ async function alive(owner: LockOwner, path: string): Promise<boolean> {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
   return startOf(owner.pid) === owner.started;
+}
+
+/** When a lock's holder was last seen, in milliseconds; 0 where the file is gone. */
+async function touchedAt(path: string): Promise<number> {
+  return stat(path).then(
+    (s) => s.mtimeMs,
+    () => 0,
+  );
 }
 
 /** Field 22 of /proc/PID/stat; empty where there is no /proc. */

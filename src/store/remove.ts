@@ -2,7 +2,7 @@ import { rename, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { storeWriteFailed } from "../core/errors.js";
 import { syncFolder } from "./atomic.js";
-import { REMOVED_ENDING, runOf } from "./layout.js";
+import { removedName, runOf } from "./layout.js";
 
 /**
  * Removes folders of runs. Each gets another name first, where it stands: a kill in
@@ -15,7 +15,8 @@ export async function removeFolders(paths: readonly string[], signal: AbortSigna
   for (const path of paths) {
     signal.throwIfAborted();
     try {
-      const aside = runOf(basename(path)).state === "left over" ? path : `${path}${REMOVED_ENDING}`;
+      const { state } = runOf(basename(path));
+      const aside = state === "replaced" || state === "removed" ? path : removedName(path);
       if (aside !== path) {
         await rm(aside, { recursive: true, force: true });
         await rename(path, aside);

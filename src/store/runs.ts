@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { RagError, runFileDamaged, storeWriteFailed } from "../core/errors.js";
+import { RagError, runFileDamaged, runFileNewer, storeWriteFailed } from "../core/errors.js";
 import { parseRunFile, RUN_SCHEMA } from "../schema/run-file.js";
 import type { RunOf, StageName } from "../schema/types.js";
 import { makeFolders, removeLeftovers, syncFolder, writeAtomic } from "./atomic.js";
@@ -25,7 +25,7 @@ export interface HistoryEntry {
 /** The stored runs of one session. */
 export interface RunStore {
   readonly layout: SessionLayout;
-  /** A finished run, or null. @throws RagError `run_damaged` */
+  /** A finished run, or null. @throws RagError `run_damaged`, `run_newer` */
   find<K extends StageName>(stage: K, id: string): Promise<StoredRun<K> | null>;
   /**
    * The folder of a run in the making, with what an interrupted attempt left in it.
@@ -51,7 +51,8 @@ export function openRunStore(dir: string): RunStore {
       });
       if (text === null) return null;
       const parsed = parseRunFile(text, stage, id);
-      if (!parsed.ok) throw runFileDamaged(path, parsed.problem);
+      if (!parsed.ok)
+        throw parsed.newer ? runFileNewer(path, parsed.newer, RUN_SCHEMA) : runFileDamaged(path, parsed.problem);
       // The head is checked; the rest was written by this library under this very id.
       return parsed.run as unknown as StoredRun<typeof stage>;
     },

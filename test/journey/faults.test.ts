@@ -47,7 +47,7 @@ test("what the library imports by name is what is disturbed", async () => {
   const faults = injectFaults(dir);
   const kinds: string[] = [];
   for (let at = 1; ; at++) {
-    faults.arm(at, { code: "EIO", half: false });
+    faults.arm(at, { code: "EIO", half: false, kinds: null });
     const failed = await openAtomic(join(dir, "file"))
       .then(
         async (file) => {
@@ -78,10 +78,11 @@ test("the system takes half of every write: every artefact is byte for byte the 
 });
 
 for (const fault of [
-  { code: "ENOSPC", half: true },
-  { code: "EIO", half: false },
+  { code: "ENOSPC", half: true, kinds: null },
+  // A broken disk and a full one differ where bytes are written and synced; the rest has failed above.
+  { code: "EIO", half: false, kinds: ["write", "sync", "truncate"] },
 ] as const) {
-  test(`${fault.code} at every operation of every stage: an error that says so, nothing left open, and the cell goes on`, async (t) => {
+  test(`${fault.code} at every ${fault.kinds?.join(", ") ?? "operation"} of every stage: an error that says so, nothing left open, and the cell goes on`, async (t) => {
     const place: Place = { root: await scratch(fault.code.toLowerCase()), corpus };
     const faults = injectFaults(place.root);
     const made: Made = {};

@@ -4,6 +4,8 @@ import { type Operation, onOperation } from "./operations.ts";
 export interface Fault {
   readonly code: "ENOSPC" | "EIO";
   readonly half: boolean;
+  /** Which operations are counted and fail; null for all. */
+  readonly kinds: readonly Operation["kind"][] | null;
 }
 
 /** An operation that failed because it was made to. */
@@ -40,6 +42,7 @@ export function injectFaults(root: string): Injector {
   };
   onOperation(async (operation, run) => {
     if (!operation.path.startsWith(root)) return run();
+    if (fault?.kinds?.includes(operation.kind) === false) return run();
     seen++;
     if (short && operation.half) {
       const bytesWritten = await operation.half();

@@ -35,8 +35,7 @@ export function planKills(
   // Cells in which a model computes have more to lose.
   const weighed = cells.flatMap((cell) => (counts[cell].taken > 0 ? [cell, cell] : [cell]));
   const chosen = Array.from({ length: amount }, () => pick(weighed));
-  chosen.sort((a, b) => cells.indexOf(a) - cells.indexOf(b));
-  return chosen.map((cell) => {
+  const kills = chosen.map((cell): Kill => {
     const computes = counts[cell].taken > 0;
     const victim = computes ? pick(victims) : "notebook";
     const at = !computes
@@ -50,6 +49,12 @@ export function planKills(
     const number = 1 + Math.floor(next() * most);
     return { cell, victim, at, number, moment: pick(["before", "middle", "after"] as const) };
   });
+  return kills.sort(inOrder);
+}
+
+/** Kills in the order of their cells. */
+export function inOrder(a: Kill, b: Kill): number {
+  return cells.indexOf(a.cell) - cells.indexOf(b.cell);
 }
 
 /** A kill in words. */
@@ -74,7 +79,10 @@ export async function disturbedJourney(
   const known = { finished: new Set<Cell>(), history: 0 };
   let story = "";
   for (const [i, kill] of [...kills, null].entries()) {
-    const cut: Attempt["cut"] = power && { target: `${place.root}.cut`, seed: power.seed && power.seed + i };
+    const cut: Attempt["cut"] = power && {
+      target: join(await scratch("cut"), "left"),
+      seed: power.seed && power.seed + i,
+    };
     const outcome = await attempt(place, kill, kill && cut);
     outcomes.push(outcome);
     checkEnd(kill, outcome, story);
