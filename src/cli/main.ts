@@ -7,12 +7,14 @@ import { lab } from "./lab.js";
 import { link } from "./link.js";
 import { nearNames } from "./near.js";
 import { packageVersion } from "./package-root.js";
+import { parity } from "./parity.js";
 import { run } from "./run.js";
 
 const HELP = `rag-cells turns a folder of documents into a searchable collection, one notebook cell a stage.
 
   rag-cells journey                            run the sample journey; results in out/sample/
   rag-cells run NOTEBOOK [--out DIR] [--html]  run a notebook in a TypeScript kernel, without Python
+  rag-cells parity [--write] [--baseline FILE] compare the sample collection with a dense-only one and a baseline
   rag-cells kernel [--prefix DIR]              make the kernel known to Jupyter
   rag-cells lab [ARGUMENTS]                    open JupyterLab with the kernel at hand
   rag-cells setup-faiss                        build the optional faiss-node on this machine
@@ -23,6 +25,7 @@ const HELP = `rag-cells turns a folder of documents into a searchable collection
 const VERBS: Readonly<Record<string, Verb>> = {
   journey,
   run,
+  parity,
   kernel,
   lab,
   link,

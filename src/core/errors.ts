@@ -668,6 +668,16 @@ export function faissFailed(path: string, reason: string): RagError {
   );
 }
 
+// parity
+
+/** A stored baseline that can't be used. */
+export function badParityBaseline(path: string, problem: string): RagError {
+  return new RagError(
+    "bad_parity_baseline",
+    `The parity baseline ${quote(path)} can't be used: ${problem}. Write it from what comes out now, and look at what changed before you keep it: checkParity(session, { ..., baseline, write: true }).`,
+  );
+}
+
 // models
 
 /** A name that no row of the registry has. */
