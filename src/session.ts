@@ -40,9 +40,11 @@ export interface SessionOptions extends Partial<Settings> {
   readonly from?: string;
 }
 
-/** The same for a session that comes from a pack: its name there will do. */
-export interface MovedSessionOptions extends Omit<SessionOptions, "name" | "from"> {
+/** What {@link openSession} takes for a session that comes from a pack: the name it had there will do. */
+export interface MovedSessionOptions extends Partial<Settings> {
   readonly name?: string;
+  readonly dir?: string;
+  readonly addModels?: readonly ModelCard[];
   readonly from: string;
 }
 

@@ -15,6 +15,7 @@ const HELP = `rag-cells turns a folder of documents into a searchable collection
   rag-cells journey                            run the sample journey; results in out/sample/
   rag-cells run NOTEBOOK [--out DIR] [--html]  run a notebook in a TypeScript kernel, without Python
   rag-cells parity [--write] [--baseline FILE] compare the sample collection with a dense-only one and a baseline
+  rag-cells pack-session DIR [--to FILE]       pack a session, whose kernel is gone, for another machine
   rag-cells kernel [--prefix DIR]              make the kernel known to Jupyter
   rag-cells lab [ARGUMENTS]                    open JupyterLab with the kernel at hand
   rag-cells setup-faiss                        build the optional faiss-node on this machine
@@ -29,6 +30,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   kernel,
   lab,
   link,
+  "pack-session": async (args, io) => (await import("./pack-session.js")).packSession(args, io),
   "setup-faiss": async () => (await import("./setup-faiss.js")).setupFaiss(),
   help: async (_args, io) => {
     io.out.write(HELP);
