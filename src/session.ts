@@ -3,7 +3,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
+import { findDocuments, matchDocuments } from "./chunk/find.js";
 import { badConfigFile, badOption, badSessionName, badSetting, gpuNotUsable, storeWriteFailed } from "./core/errors.js";
+import { openLineage } from "./lineage/open.js";
 import { bindShelf, openModelShelf } from "./models/shelf.js";
 import { defaultThreads } from "./runtime/threads.js";
 import type { ModelCard } from "./schema/model-types.js";
@@ -17,7 +19,7 @@ import {
   settingNames,
 } from "./schema/settings.js";
 import type { Settings } from "./schema/settings-types.js";
-import { bindContext, type Session, type SessionContext } from "./stage.js";
+import { bindContext, modelUse, type Session, type SessionContext } from "./stage.js";
 import { makeFolders } from "./store/atomic.js";
 import { recoverRuns } from "./store/finish.js";
 import { KAGGLE_WORKING, layoutOf } from "./store/layout.js";
@@ -79,9 +81,11 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
   if (settings.device === "auto") refuseIdleGpu(env);
 
   const shelf = openModelShelf(addModels, settings, await hubToken(env));
-  for (const key of settings.dense) shelf.card(key, "dense");
-  for (const key of settings.sparse) if (key !== "bm25") shelf.card(key, "sparse");
-  shelf.card(settings.rerank, "rerank");
+  const keys = {
+    dense: settings.dense.map((name) => shelf.card(name, "dense").key),
+    sparse: settings.sparse.map((name) => (name === "bm25" ? name : shelf.card(name, "sparse").key)),
+    rerank: shelf.card(settings.rerank, "rerank").key,
+  };
 
   const name = from === undefined ? (asked as string) : await received(from, root, asked ?? null);
   const layout = layoutOf(join(root, name));
@@ -108,9 +112,18 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
       lock.release();
     },
   });
+  const store = openRunStore(layout.dir);
   const context: SessionContext = {
     session,
-    store: openRunStore(layout.dir),
+    store,
+    lineage: openLineage({
+      store,
+      settings,
+      provenance,
+      keys,
+      models: () => new Map([...shelf.places.located].map(([key, model]) => [key, modelUse(model)])),
+      documents: { match: matchDocuments, find: findDocuments },
+    }),
     locate: shelf.locate,
     card: shelf.card,
     closed: false,

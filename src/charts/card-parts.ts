@@ -1,4 +1,5 @@
-import type { AnyRun, ModelUse, Note, Query, QuerySet } from "../schema/types.js";
+import { modelsOf } from "../core/runs.js";
+import type { AnyRun, Note, Query, QuerySet } from "../schema/types.js";
 import type { Badge, Card, CardNote, DetailTable, Figure, RowGroup } from "./card-types.js";
 import { count, counted, duration, memory, moment, percent } from "./format.js";
 import { howMeasured, summarize } from "./measured.js";
@@ -39,15 +40,9 @@ function badgesOf(run: AnyRun): Badge[] {
   if (run.reused) badges.push({ text: "reused", tone: "good" });
   else if (run.resumedBatches > 0)
     badges.push({ text: `resumed ${counted(run.resumedBatches, "batch", "batches")}`, tone: "good" });
-  if (modelsOf(run).some((model) => model.hubId.startsWith(SAMPLE)))
+  if (run.kind !== "chunk" && modelsOf(run).some((model) => model.hubId.startsWith(SAMPLE)))
     badges.push({ text: "sample model", tone: "warn" });
   return badges;
-}
-
-function modelsOf(run: AnyRun): ModelUse[] {
-  if (run.kind === "prime") return run.models.map((primed) => primed.model);
-  if (run.kind === "dense" || run.kind === "sparse") return run.vectors.flatMap((vectors) => vectors.model ?? []);
-  return run.kind === "rerank" ? [run.model] : [];
 }
 
 /** The notes of a value, as a card lists them. */

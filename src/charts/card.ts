@@ -1,4 +1,5 @@
 import type { CachePack, CacheReport, PrimePlan } from "../schema/cache-types.js";
+import type { RunExplanation, SkipExplanation, StaleReport } from "../schema/lineage-types.js";
 import type { ParityReport } from "../schema/parity-types.js";
 import type { RunRemoval } from "../schema/run-types.js";
 import type { SessionPack } from "../schema/session-pack-types.js";
@@ -6,6 +7,7 @@ import type { AnyRun, QuerySet, Skipped } from "../schema/types.js";
 import { cachePackCard, cacheReportCard, primePlanCard } from "./card-cache.js";
 import { chunkCard } from "./card-chunk.js";
 import { denseCard } from "./card-dense.js";
+import { explanationCard, skipExplanationCard } from "./card-explain.js";
 import { exportCard } from "./card-export.js";
 import { fuseCard } from "./card-fuse.js";
 import { queriesCard, skippedCard } from "./card-other.js";
@@ -15,6 +17,7 @@ import { rerankCard } from "./card-rerank.js";
 import { runRemovalCard } from "./card-runs.js";
 import { sessionPackCard } from "./card-session-pack.js";
 import { sparseCard } from "./card-sparse.js";
+import { staleCard } from "./card-stale.js";
 import type { Card } from "./card-types.js";
 
 /** What has a card. */
@@ -27,6 +30,9 @@ export type Showable =
   | CachePack
   | RunRemoval
   | SessionPack
+  | StaleReport
+  | RunExplanation
+  | SkipExplanation
   | ParityReport;
 
 /** The card of a value: plain data, computed from the value alone. */
@@ -62,5 +68,11 @@ export function cardOf(value: Showable): Card {
       return runRemovalCard(value);
     case "session_pack":
       return sessionPackCard(value);
+    case "stale_report":
+      return staleCard(value);
+    case "explanation":
+      return explanationCard(value);
+    case "skip_explanation":
+      return skipExplanationCard(value);
   }
 }

@@ -194,6 +194,33 @@ export function foreignRun(what: string, id: string, from: string, wanted: strin
   );
 }
 
+/** A run is made from one that the session does not have. */
+export function inputMissing(missing: {
+  readonly stage: string;
+  readonly input: string;
+  readonly id: string;
+  /** The other runs that it would be made from. */
+  readonly others: readonly string[];
+  readonly session: string;
+  /** The verb that makes the missing run. */
+  readonly verb: string;
+}): RagError {
+  const { stage, input, id, others, session, verb } = missing;
+  const beside = others.length === 0 ? "" : `, beside ${others.join(" and ")}`;
+  return new RagError(
+    "input_missing",
+    `The ${stage} stage would be made from ${input} run ${id}${beside}, and session ${quote(session)} has no ${input} run of that id: it is another session's, or its folder was removed. Run the ${verb} cell in this session (the same input gives the same id) and the cells behind it, or open the session that has it and run this cell there.`,
+  );
+}
+
+/** A ranking of other candidates than those of the runs beside it. */
+export function foreignRanking(rerank: string, fused: string, stage: string, from: string, given: string): RagError {
+  return new RagError(
+    "foreign_run",
+    `rerank run ${rerank} ranks the candidates of fused run ${fused}, which were found in ${stage} run ${from}, but the ${stage} run given is ${given}. Pass ${from}, or run fuse and rerank again on ${given}.`,
+  );
+}
+
 /** Nothing stored for a stage. */
 export function noRunYet(stage: string, name: string, verb: string): RagError {
   return new RagError("no_run_yet", `Session ${quote(name)} has no finished ${stage} run. Run the ${verb} cell first.`);
@@ -454,7 +481,10 @@ export function nothingToFuse(): RagError {
 
 /** Two runs of one stage. */
 export function sameStageTwice(stage: string, a: string, b: string): RagError {
-  return new RagError("same_stage_twice", `Two ${stage} runs were given, ${a} and ${b}. Pass one.`);
+  return new RagError(
+    "same_stage_twice",
+    `Two ${stage} runs were given, ${a} and ${b}. Pass the one that is meant; explain(run) shows what each was made from.`,
+  );
 }
 
 // export

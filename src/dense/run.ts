@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { badDimension, badOption, dimensionsDiffer, emptyCorpus, wrongRun } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
+import { allBy, byCall, bySession } from "../lineage/set-by.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
 import type { Bin, ChunkRun, DenseRun, DenseVectors } from "../schema/types.js";
@@ -39,7 +40,7 @@ export async function runDense(session: Session, chunks: ChunkRun, options: Dens
   const context = contextOf(session);
   if (chunks?.kind !== "chunk") throw wrongRun("a chunk run", chunks, "chunk");
   if (chunks.count === 0) throw emptyCorpus(chunks.id);
-  const { settings } = session;
+  const { settings, provenance } = session;
   const keys = modelKeys(context, options.models ?? settings.dense, "dense");
   const models = await context.locate(keys.map((key) => ({ key, role: "dense" as const })));
   const weights = checkedWeights(options.weights, keys) ?? settings.denseWeights;
@@ -63,6 +64,14 @@ export async function runDense(session: Session, chunks: ChunkRun, options: Dens
       fusion: plan?.method ?? "none",
     },
     models,
+    setBy: {
+      settings: {
+        dim: byCall(options.dim, bySession(provenance, "dim")),
+        weights: byCall(options.weights, bySession(provenance, "denseWeights")),
+        fusion: byCall(options.fusion, bySession(provenance, "denseFusion")),
+      },
+      models: allBy(keys, byCall(options.models, bySession(provenance, "dense"))),
+    },
     rerun: options.rerun ?? false,
     space: () => ({ bytes: bytesOf(chunks, settings, models, parts, plan) }),
     work: async (work) => {

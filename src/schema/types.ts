@@ -5,6 +5,7 @@
  */
 
 import type { PrimeFetch } from "./cache-types.js";
+import type { RunSetBy } from "./lineage-types.js";
 import type { Pooling } from "./model-types.js";
 
 /** The stages, in the order of the journey. */
@@ -107,6 +108,8 @@ export interface RunBase<K extends StageName> {
   readonly inputs: Readonly<Partial<Record<StageName | "queries" | "corpus", string | readonly string[]>>>;
   /** Settings after defaults. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Who set each of the settings, and who named each model. */
+  readonly setBy: RunSetBy;
   readonly notes: readonly Note[];
   readonly telemetry: StageTelemetry;
 }
@@ -185,6 +188,8 @@ export interface ChunkRun extends RunBase<"chunk"> {
   readonly tokens: number;
   /** Longest chunk allowed, in tokens, and whose limit that is. */
   readonly limit: { readonly tokens: number; readonly model: string };
+  /** The models whose limits the chunks keep. */
+  readonly models: readonly ModelUse[];
   readonly tokenBins: readonly Bin[];
   readonly contentTypes: Readonly<Record<ContentType, number>>;
   /** Chunks by document, largest first, at most 30. */

@@ -1,4 +1,5 @@
 import { emptyCorpus, wrongRun } from "../core/errors.js";
+import { allBy, byCall, byDefault, bySession } from "../lineage/set-by.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { ChunkRun, Skipped, SparseRun, SparseVectors } from "../schema/types.js";
 import { contextOf, modelKeys, runStage, type Session, skipped } from "../stage.js";
@@ -39,12 +40,20 @@ export async function runSparse(
   );
   const bm25 = keys.includes(BM25) ? bm25Settings(options.bm25) : null;
 
+  const named = byCall(options.models, bySession(provenance, "sparse"));
   return runStage(context, {
     stage: "sparse",
     version: 1,
     inputs: { chunk: chunks.id },
     settings: { engines: keys, bm25 },
     models,
+    setBy: {
+      settings: { engines: named, bm25: byCall(options.bm25, byDefault) },
+      models: allBy(
+        models.map(({ card }) => card.key),
+        named,
+      ),
+    },
     rerun: options.rerun ?? false,
     space: () => {
       const { count, tokens } = chunks;

@@ -111,6 +111,7 @@ function base<K extends string>(kind: K) {
     resumedBatches: 0,
     inputs: {},
     settings: {},
+    setBy: { settings: {}, models: {} },
     notes: [],
     telemetry: telemetry(0.2),
   };
@@ -172,6 +173,7 @@ export function chunkRun(): ChunkRun {
     accounted: { blank: 3_120 },
     tokens: tokens.reduce((a, b) => a + b, 0),
     limit: { tokens: 256, model: "sample-bi-encoder" },
+    models: [modelUse("sample-bi-encoder")],
     tokenBins: histogram(tokens),
     contentTypes: { prose: 291, code: 58, table: 31, list: 27, front_matter: 5 },
     largest: DOCUMENTS.map((document, i) => ({ document, chunks: 24 - 2 * i, tokens: (24 - 2 * i) * 140 })),
