@@ -132,6 +132,13 @@ test("each package has its one importer", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("one file opens databases, and it belongs to the vector cache's thread: Node 22 calls SQLite experimental", () => {
+  const opens = (file: string) => /import \{[^}]*\} from "node:sqlite"/.test(readFileSync(join(src, file), "utf8"));
+  assert.deepEqual(files.filter(opens), ["store/vectors/file.ts"]);
+  const users = all.filter(({ file, target }) => target === "node:sqlite" && !file.startsWith("store/vectors/"));
+  assert.deepEqual(users, []);
+});
+
 test("only the session reads the environment; the inference process inherits it, the command line is handed it", () => {
   const readers = files.filter((file) => /\bprocess\.env\b/.test(readFileSync(join(src, file), "utf8")));
   assert.deepEqual(readers.filter((file) => !["cli", "notebook"].includes(roomOf(file))).sort(), [
