@@ -1,11 +1,10 @@
+import type { Showable } from "./charts/card.js";
 import { prepareCard } from "./charts/present.js";
 import { type Progress, type ProgressOptions, progress } from "./charts/progress.js";
 import { badOption, notASession, RagError, sessionClosed, stageBusy, stopped } from "./core/errors.js";
 import { contentId } from "./core/hash.js";
 import { stopSignal } from "./runtime/stop.js";
-import type { CachePack, CacheReport, PrimePlan } from "./schema/cache-types.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
-import type { RunRemoval } from "./schema/run-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
 import type { ModelUse, Note, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
 import { diskUsage, requireSpace } from "./store/disk.js";
@@ -252,7 +251,7 @@ export function modelUse(model: LocatedModel): ModelUse {
 }
 
 /** A value that is no run, with its card. */
-export async function withCard<T extends PrimePlan | CacheReport | CachePack | RunRemoval>(value: T): Promise<T> {
+export async function withCard<T extends Showable>(value: T): Promise<T> {
   await prepareCard(value);
   return value;
 }

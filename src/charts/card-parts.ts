@@ -78,6 +78,27 @@ function timeFigures(run: AnyRun): Figure[] {
   ];
 }
 
+/** How many vectors were taken from the cache; nothing where none were. */
+export function reuseFigures(
+  vectors: readonly { readonly rows: number; readonly reused: number; readonly model: ModelUse | null }[],
+): Figure[] {
+  const passes = vectors.filter(({ model }) => model !== null);
+  const sum = (pick: (pass: (typeof passes)[number]) => number) =>
+    passes.reduce((total, pass) => total + pick(pass), 0);
+  const [rows, reused] = [sum((pass) => pass.rows), sum((pass) => pass.reused)];
+  if (reused === 0) return [];
+  return [
+    {
+      label: "Reused",
+      value: `${count(reused)} of ${count(rows)} vectors were kept from before`,
+      how:
+        reused < rows
+          ? `from the vector cache; ${count(rows - reused)} were computed`
+          : "from the vector cache; no model was loaded",
+    },
+  ];
+}
+
 /** Throughput, latency, padding and memory of a stage that ran batches. */
 export function batchFigures(run: AnyRun): Figure[] {
   const figures: Figure[] = [];

@@ -1,6 +1,7 @@
 import type { CachePack, CacheReport, PrimePlan } from "../schema/cache-types.js";
 import type { RunRemoval } from "../schema/run-types.js";
 import type { AnyRun, QuerySet, Skipped } from "../schema/types.js";
+import type { VectorCachePurge, VectorCacheStats } from "../schema/vector-cache-types.js";
 import { cachePackCard, cacheReportCard, primePlanCard } from "./card-cache.js";
 import { chunkCard } from "./card-chunk.js";
 import { denseCard } from "./card-dense.js";
@@ -12,9 +13,19 @@ import { rerankCard } from "./card-rerank.js";
 import { runRemovalCard } from "./card-runs.js";
 import { sparseCard } from "./card-sparse.js";
 import type { Card } from "./card-types.js";
+import { vectorPurgeCard, vectorStatsCard } from "./card-vectors.js";
 
 /** What has a card. */
-export type Showable = AnyRun | Skipped | QuerySet | PrimePlan | CacheReport | CachePack | RunRemoval;
+export type Showable =
+  | AnyRun
+  | Skipped
+  | QuerySet
+  | PrimePlan
+  | CacheReport
+  | CachePack
+  | RunRemoval
+  | VectorCacheStats
+  | VectorCachePurge;
 
 /** The card of a value: plain data, computed from the value alone. */
 export function cardOf(value: Showable): Card {
@@ -45,5 +56,9 @@ export function cardOf(value: Showable): Card {
       return cachePackCard(value);
     case "run_removal":
       return runRemovalCard(value);
+    case "vector_cache_stats":
+      return vectorStatsCard(value);
+    case "vector_cache_purge":
+      return vectorPurgeCard(value);
   }
 }

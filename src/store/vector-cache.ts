@@ -1,7 +1,10 @@
+import { resolve } from "node:path";
 import { storeWriteFailed, vectorCacheNotImported } from "../core/errors.js";
 import type { KeptRows } from "../schema/kept-rows.js";
+import type { Settings } from "../schema/settings-types.js";
 import type { Note } from "../schema/types.js";
 import type { SpaceContents } from "./vectors/contents.js";
+import { bytesOnDisk } from "./vectors/disk.js";
 import type { Removed, Victims } from "./vectors/evict.js";
 import type { KeeperOptions } from "./vectors/keeper.js";
 import { packRows, unpackRows } from "./vectors/messages.js";
@@ -27,6 +30,8 @@ export interface VectorCache {
   space(description: VectorSpace): KeptRows;
   /** What the file holds; nothing where it can't be read. */
   contents(): Promise<{ readonly spaces: readonly SpaceContents[]; readonly bytes: number }>;
+  /** Bytes of the file and its log. */
+  bytesOnDisk(): number;
   /** Removes rows now, whatever the limits say. */
   remove(victims: Victims): Promise<Removed>;
   /**
@@ -45,8 +50,14 @@ export interface VectorCache {
   importFrom(path: string): Promise<Imported>;
   /** What did not stop a pass but belongs to its result. Complete when `close` has resolved. */
   notes(): readonly Note[];
-  /** Removes what is beyond the limits, least recently used first, and closes the file. */
-  close(): Promise<void>;
+  /** Closes the file, after removing what is beyond the limits unless told not to shrink. */
+  close(options?: { readonly shrink?: boolean }): Promise<void>;
+}
+
+/** The vector cache that a session's settings name; null where it is switched off. The caller closes it. */
+export function vectorCacheOf(settings: Settings): VectorCache | null {
+  const { vectorCache, vectorCacheBytes: maxBytes, vectorCacheDays: maxDays } = settings;
+  return vectorCache === null ? null : openVectorCache({ path: resolve(vectorCache), maxBytes, maxDays });
 }
 
 /** Opens the cache in `path`; the file is opened or begun by the first call that needs it. */
@@ -76,6 +87,7 @@ export function openVectorCache(options: KeeperOptions): VectorCache {
       };
     },
     contents: async () => (await thread.call("contents", null)) ?? { spaces: [], bytes: 0 },
+    bytesOnDisk: () => bytesOnDisk(path),
     remove: async (victims) => (await thread.call("remove", victims)) ?? { rows: 0, bytes: 0 },
     async exportTo(target) {
       const problem = (await thread.call("exportTo", target)) ?? "its thread has ended";
@@ -87,8 +99,8 @@ export function openVectorCache(options: KeeperOptions): VectorCache {
       return found;
     },
     notes: () => [...notes.values()],
-    async close() {
-      await thread.call("close", null);
+    async close({ shrink = true } = {}) {
+      await thread.call("close", { shrink });
       await thread.ended;
     },
   };

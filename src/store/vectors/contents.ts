@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 
 /** The rows of one space. */
@@ -25,12 +24,4 @@ export function contentsOf(db: DatabaseSync): SpaceContents[] {
       GROUP BY spaces.id ORDER BY sum(bytes) DESC, spaces.id`)
     .all()
     .map((row) => ({ ...row })) as unknown as SpaceContents[];
-}
-
-/** Bytes of the file and its log. */
-export function bytesOnDisk(path: string): number {
-  return ["", "-wal", "-shm"].reduce(
-    (sum, ending) => sum + (statSync(path + ending, { throwIfNoEntry: false })?.size ?? 0),
-    0,
-  );
 }

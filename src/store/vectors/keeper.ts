@@ -1,5 +1,6 @@
 import type { Note } from "../../schema/types.js";
-import { bytesOnDisk, contentsOf, type SpaceContents } from "./contents.js";
+import { contentsOf, type SpaceContents } from "./contents.js";
+import { bytesOnDisk } from "./disk.js";
 import { clampTimes, type Removed, removeRows, transaction, usedBytes, type Victims } from "./evict.js";
 import { moveAside, openVectorFile, type VectorFile } from "./file.js";
 import type { RowSpace } from "./payload.js";
@@ -26,8 +27,8 @@ export interface Keeper {
   exportTo(path: string): string;
   /** What was found, or why the file can't be read or the cache not be written. */
   importFrom(path: string): Imported | string;
-  /** Removes what is too old or too much, and closes the file. */
-  close(): void;
+  /** Closes the file, after removing what is too old or too much where `shrink` says so. */
+  close(shrink: boolean): void;
   /** Notes since the last call. */
   notes(): Note[];
 }
@@ -171,8 +172,8 @@ export function openKeeper({ path, maxBytes, maxDays }: KeeperOptions): Keeper {
           throw error;
         }
       }),
-    close() {
-      if (open?.writable)
+    close(shrink) {
+      if (shrink && open?.writable)
         attempt(undefined, true, ({ db }) => {
           const until = performance.now() + SHRINK_MS;
           if (maxDays !== null) {

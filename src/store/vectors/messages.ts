@@ -16,7 +16,7 @@ export interface Calls {
   readonly remove: { readonly ask: Victims; readonly answer: Removed };
   readonly exportTo: { readonly ask: string; readonly answer: string };
   readonly importFrom: { readonly ask: string; readonly answer: Imported | string };
-  readonly close: { readonly ask: null; readonly answer: null };
+  readonly close: { readonly ask: { shrink: boolean }; readonly answer: null };
 }
 
 /** A call on its way. */

@@ -16,8 +16,8 @@ const answers: { readonly [K in keyof Calls]: (ask: Calls[K]["ask"]) => Calls[K]
   remove: (victims) => keeper.remove(victims),
   exportTo: (path) => keeper.exportTo(path),
   importFrom: (path) => keeper.importFrom(path),
-  close: () => {
-    keeper.close();
+  close: ({ shrink }) => {
+    keeper.close(shrink);
     return null;
   },
 };
