@@ -2,6 +2,9 @@
  * rag-cells: a folder of documents becomes a searchable, verified collection, one
  * notebook cell a stage. This is the only door: every verb and every public type.
  */
+
+export { type PurgeOptions, purgeCache } from "./cache/purge.js";
+export { cacheStats } from "./cache/stats.js";
 export type { HistoryRow, HistoryTable, RunsTable } from "./charts/tables.js";
 export { type ChunkOptions, chunk } from "./chunk/run.js";
 export { RagError } from "./core/errors.js";
@@ -31,6 +34,7 @@ export type * from "./schema/run-types.js";
 export type * from "./schema/session-pack-types.js";
 export type { Provenance, SettingLayer, SettingSource, Settings } from "./schema/settings-types.js";
 export type * from "./schema/types.js";
+export type * from "./schema/vector-cache-types.js";
 export { type MovedSessionOptions, openSession, type SessionOptions } from "./session.js";
 export type { Bm25Options } from "./sparse/bm25.js";
 export type { Bm25Language } from "./sparse/bm25-terms.js";

@@ -162,6 +162,9 @@ async function defaults(env: NodeJS.ProcessEnv, root: string): Promise<Settings>
     modelDirs: [cacheDir, ...(await attachedDatasets())],
     cacheDir,
     modelLock: join(root, "models.lock.json"),
+    vectorCache: join(root, "vectors.sqlite"),
+    vectorCacheBytes: 4 * 2 ** 30,
+    vectorCacheDays: null,
     hubEndpoint: "https://huggingface.co",
     offline: false,
   };

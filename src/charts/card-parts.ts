@@ -1,5 +1,5 @@
 import { modelsOf } from "../core/runs.js";
-import type { AnyRun, Note, Query, QuerySet } from "../schema/types.js";
+import type { AnyRun, ModelUse, Note, Query, QuerySet } from "../schema/types.js";
 import type { Badge, Card, CardNote, DetailTable, Figure, RowGroup } from "./card-types.js";
 import { count, counted, duration, memory, moment, percent } from "./format.js";
 import { howMeasured, summarize } from "./measured.js";
@@ -69,6 +69,27 @@ function timeFigures(run: AnyRun): Figure[] {
       label: "Time",
       value: duration(seconds),
       how: [run.reused ? "when it was computed" : "", parts.join(" · ")].filter(Boolean).join(": "),
+    },
+  ];
+}
+
+/** How many vectors were taken from the cache; nothing where none were. */
+export function reuseFigures(
+  vectors: readonly { readonly rows: number; readonly reused: number; readonly model: ModelUse | null }[],
+): Figure[] {
+  const passes = vectors.filter(({ model }) => model !== null);
+  const sum = (pick: (pass: (typeof passes)[number]) => number) =>
+    passes.reduce((total, pass) => total + pick(pass), 0);
+  const [rows, reused] = [sum((pass) => pass.rows), sum((pass) => pass.reused)];
+  if (reused === 0) return [];
+  return [
+    {
+      label: "Reused",
+      value: `${count(reused)} of ${count(rows)} vectors were kept from before`,
+      how:
+        reused < rows
+          ? `from the vector cache; ${count(rows - reused)} were computed`
+          : "from the vector cache; no model was loaded",
     },
   ];
 }

@@ -4,6 +4,7 @@ import type { ParityReport } from "../schema/parity-types.js";
 import type { RunRemoval } from "../schema/run-types.js";
 import type { SessionPack } from "../schema/session-pack-types.js";
 import type { AnyRun, QuerySet, Skipped } from "../schema/types.js";
+import type { VectorCachePurge, VectorCacheStats } from "../schema/vector-cache-types.js";
 import { cachePackCard, cacheReportCard, primePlanCard } from "./card-cache.js";
 import { chunkCard } from "./card-chunk.js";
 import { denseCard } from "./card-dense.js";
@@ -19,6 +20,7 @@ import { sessionPackCard } from "./card-session-pack.js";
 import { sparseCard } from "./card-sparse.js";
 import { staleCard } from "./card-stale.js";
 import type { Card } from "./card-types.js";
+import { vectorPurgeCard, vectorStatsCard } from "./card-vectors.js";
 
 /** What has a card. */
 export type Showable =
@@ -33,7 +35,9 @@ export type Showable =
   | StaleReport
   | RunExplanation
   | SkipExplanation
-  | ParityReport;
+  | ParityReport
+  | VectorCacheStats
+  | VectorCachePurge;
 
 /** The card of a value: plain data, computed from the value alone. */
 export function cardOf(value: Showable): Card {
@@ -74,5 +78,9 @@ export function cardOf(value: Showable): Card {
       return explanationCard(value);
     case "skip_explanation":
       return skipExplanationCard(value);
+    case "vector_cache_stats":
+      return vectorStatsCard(value);
+    case "vector_cache_purge":
+      return vectorPurgeCard(value);
   }
 }

@@ -77,6 +77,31 @@ export function storeUnreadable(path: string, what: string, cause: unknown): Rag
   );
 }
 
+/** A file of kept vectors can't be taken over. */
+export function vectorCacheNotImported(source: string, path: string, problem: string): RagError {
+  return new RagError(
+    "vector_cache_not_imported",
+    `The vectors in ${quote(source)} can't be taken over into the vector cache ${quote(path)}: ${quote(problem)}. Name a file that a vector cache wrote, and a cache that can be written; without them vectors are computed again.`,
+  );
+}
+
+/** A purge that names nothing. */
+export function nothingToPurge(models: readonly string[]): RagError {
+  const known = models.length > 0 ? `; it has vectors of ${models.map((key) => quote(key)).join(", ")}` : "";
+  return new RagError(
+    "nothing_to_purge",
+    `purgeCache(session, ...) removes vectors from the vector cache and was told of none: name { model: "..." }, { olderThanDays: 30 }, both, or { all: true }${known}. Models are not touched by it.`,
+  );
+}
+
+/** The vector cache is switched off. */
+export function vectorCacheOff(): RagError {
+  return new RagError(
+    "vector_cache_off",
+    "The session's vector cache is switched off (vectorCache: null), so it has nothing to purge. Open the session with a path, or without the setting.",
+  );
+}
+
 /** A stored run that can't be trusted. @param path its `run.json`, in the folder that bears its id */
 export function runFileDamaged(path: string, problem: string): RagError {
   const dir = dirname(path);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { badDimension, badOption, dimensionsDiffer, emptyCorpus, wrongRun } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
 import { allBy, byCall, bySession } from "../lineage/set-by.js";
+import { noteReuse, withKept } from "../pass/kept.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
 import type { Bin, ChunkRun, DenseRun, DenseVectors } from "../schema/types.js";
@@ -78,10 +79,14 @@ export async function runDense(session: Session, chunks: ChunkRun, options: Dens
       const reader = await openChunkReader(chunks);
       try {
         const vectors: DenseVectors[] = [];
-        for (const [i, model] of models.entries()) {
-          vectors.push(await encodeChunks(work, { chunks: reader, model, dim: parts[i]?.dim as number, settings }));
-        }
-        for (const { name, truncated, lostTokens } of vectors) {
+        await withKept(work, session, options.rerun ?? false, async (kept) => {
+          for (const [i, model] of models.entries()) {
+            const dim = parts[i]?.dim as number;
+            vectors.push(await encodeChunks(work, { chunks: reader, model, dim, settings, kept }));
+          }
+        });
+        for (const { name, truncated, lostTokens, reused, rows } of vectors) {
+          noteReuse(work, name, reused, rows);
           if (truncated > 0)
             work.note(
               "truncated",
@@ -179,6 +184,7 @@ async function fuseVectors(
     lostTokens: total((v) => v.lostTokens),
     tokens: total((v) => v.tokens),
     paddedTokens: total((v) => v.paddedTokens),
+    reused: 0,
   };
 }
 

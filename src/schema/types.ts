@@ -209,8 +209,12 @@ export interface DenseVectors {
   readonly matryoshka: readonly number[];
   readonly truncated: number;
   readonly lostTokens: number;
+  /** Tokens that the model read; those of reused rows are not in it. */
   readonly tokens: number;
+  /** Tokens computed, padding included. */
   readonly paddedTokens: number;
+  /** Rows taken from the vector cache in place of being computed; 0 for the fused ones. */
+  readonly reused: number;
 }
 
 /** One or several dense models over a corpus. Read vectors with `readVectors(run, name)`. */
@@ -240,6 +244,8 @@ export interface SparseVectors {
   readonly emptyRows: number;
   readonly truncated: number;
   readonly lostTokens: number;
+  /** Rows taken from the vector cache in place of being computed. */
+  readonly reused: number;
   /** `.npy` files in the run's folder: int64 indptr, uint32 indices, float32 values. */
   readonly files: { readonly indptr: string; readonly indices: string; readonly values: string };
   /** The vocabulary of an engine without a tokenizer: one term a line, line number = index. */

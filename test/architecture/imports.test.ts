@@ -24,6 +24,7 @@ const rooms: Record<string, readonly string[]> = {
     ]),
   ),
   move: ["schema", "core", "store", "archive", "stage.ts"],
+  cache: ["schema", "core", "store", "pass", "stage.ts"],
   "look.ts": ["schema", "core", "store", "charts", "models", "stage.ts"],
   runs: ["schema", "core", "store", "charts", "stage.ts"],
   "explain.ts": ["schema", "core", "store", "lineage", "stage.ts"],
@@ -39,6 +40,7 @@ const rooms: Record<string, readonly string[]> = {
     "core",
     "store",
     "charts",
+    "cache",
     "models",
     "chunk",
     "dense",
@@ -145,6 +147,13 @@ test("each package has its one importer", () => {
     })
     .map(({ file, target }) => `${file} imports ${target}`);
   assert.deepEqual(wrong, []);
+});
+
+test("one file opens databases, and it belongs to the vector cache's thread: Node 22 calls SQLite experimental", () => {
+  const opens = (file: string) => /import \{[^}]*\} from "node:sqlite"/.test(readFileSync(join(src, file), "utf8"));
+  assert.deepEqual(files.filter(opens), ["store/vectors/file.ts"]);
+  const users = all.filter(({ file, target }) => target === "node:sqlite" && !file.startsWith("store/vectors/"));
+  assert.deepEqual(users, []);
 });
 
 test("only the session reads the environment; the inference process inherits it, the command line is handed it", () => {

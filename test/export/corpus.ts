@@ -194,6 +194,7 @@ export async function makeSource(dir: string, options: CorpusOptions): Promise<C
       lostTokens: 9,
       tokens: rows * 16,
       paddedTokens: rows * 20,
+      reused: 0,
     });
   }
   const dense: DenseRun = {
@@ -250,6 +251,7 @@ async function makeSparse(dir: string, chunk: string, rows: number): Promise<Spa
       emptyRows,
       truncated: 0,
       lostTokens: 0,
+      reused: 0,
       files,
       vocabulary: bm25 ? "bm25.txt" : null,
       termBins: [],
