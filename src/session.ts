@@ -21,7 +21,7 @@ import {
 import type { Settings } from "./schema/settings-types.js";
 import { bindContext, modelUse, type Session, type SessionContext } from "./stage.js";
 import { makeFolders } from "./store/atomic.js";
-import { recoverRuns } from "./store/finish.js";
+import { recoverSession } from "./store/finish.js";
 import { KAGGLE_WORKING, layoutOf } from "./store/layout.js";
 import { lockSession } from "./store/lock.js";
 import { openRunStore } from "./store/runs.js";
@@ -94,8 +94,8 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
   });
   const lock = await lockSession(layout.lockFile, name);
   try {
+    await recoverSession(layout);
     await beginSessionFile(layout, name);
-    await recoverRuns(layout.runsDir);
   } catch (error) {
     lock.release();
     throw error;
