@@ -26,6 +26,9 @@ export const settings: Settings = {
   modelLock: "/nowhere/models.lock.json",
   hubEndpoint: "https://example.org",
   offline: true,
+  vectorCache: null,
+  vectorCacheBytes: 2 ** 30,
+  vectorCacheDays: null,
 };
 
 export const use = (key: string, more: Partial<ModelUse> = {}): ModelUse => ({
