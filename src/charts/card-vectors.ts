@@ -14,8 +14,8 @@ export function vectorStatsCard(stats: VectorCacheStats): Card {
     { label: "File", value: stats.path === null ? "none" : clipFront(stats.path, 60) },
     {
       label: "On disk",
-      value: bytes(stats.bytes),
-      how: `${percent(stats.bytes / stats.maxBytes)} of the limit of ${bytes(stats.maxBytes)}; beyond it the least recently used go`,
+      value: `${bytes(stats.bytes)} of at most ${bytes(stats.maxBytes)}`,
+      how: `${percent(stats.bytes / stats.maxBytes)}; beyond the limit the least recently used go`,
     },
     { label: "Vectors", value: count(stats.vectors) },
     {
@@ -47,7 +47,7 @@ export function vectorStatsCard(stats: VectorCacheStats): Card {
     { title: "Vectors by model", caption: "" },
   );
   return {
-    kind: "report",
+    kind: "vector cache",
     title: "Vector cache",
     id: "",
     subtitle: "vectors that are used again, shared by all sessions",
@@ -70,7 +70,7 @@ export function vectorStatsCard(stats: VectorCacheStats): Card {
 /** What was removed from the vector cache. */
 export function vectorPurgeCard(purge: VectorCachePurge): Card {
   return {
-    kind: "report",
+    kind: "vector cache purge",
     title: "Vector cache, purged",
     id: "",
     subtitle: "runs keep their vectors, and models are not touched",

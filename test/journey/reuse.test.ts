@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { before, test } from "node:test";
+import { inspect } from "node:util";
 import * as rag from "../../dist/index.js";
 import { inferenceProcesses, until } from "../lib/processes.ts";
 import { corpusOf, modelsCopy, sampleOptions, scratch } from "../lib/sample.ts";
@@ -116,7 +117,6 @@ test("the card and the manifest say how many were kept", async () => {
   const chunks = await rag.chunk(session, { files: corpusChanged });
   const dense = await rag.runDense(session, chunks);
   const reused = dense.vectors[0]?.reused as number;
-  const { inspect } = await import("node:util");
   assert.match(inspect(dense), new RegExp(`${reused} of ${chunks.count} vectors were kept from before`));
   const exported = await rag.exportCollection(session, [chunks, dense]);
   const manifest = JSON.parse(await readFile(exported.manifest, "utf8"));
@@ -262,7 +262,9 @@ test("cacheStats tells by model what is kept, and purgeCache removes what it is 
   assert.equal((await rag.purgeCache(session, { olderThanDays: 1 })).vectors, 0);
   const splade = stats.spaces.find(({ output }) => output === "sparse")?.vectors;
   assert.equal((await rag.purgeCache(session, { model: "sample-splade" })).vectors, splade);
+  assert.match(inspect(stats), /^vector cache\b.*of at most 4.*sample-dense/s);
   const purge = await rag.purgeCache(session, { all: true });
+  assert.match(inspect(purge), /^vector cache purge\b.*Removed +122 vectors/s);
   assert.equal(purge.vectors, stats.vectors - (splade as number));
   assert.ok(purge.bytesAfter < purge.bytesBefore);
   assert.equal((await rag.cacheStats(session)).vectors, 0);

@@ -19,7 +19,7 @@ export class NotOurs extends Error {}
 export class EmptyFile extends Error {}
 
 /** Milliseconds that SQLite waits for another process's transaction. It waits in the cache's own thread. */
-const BUSY_MS = 1500;
+const BUSY_MS = 3000;
 
 /**
  * Opens the cache file, or begins one. On a disk or in a folder that can't be written it
@@ -32,7 +32,7 @@ export function openVectorFile(path: string, { readOnly = false } = {}): VectorF
   const writable = !readOnly && canWrite(path) && canWrite(dirname(path));
   const { ino: inode, size } = statSync(path);
   if (size === 0) throw new EmptyFile("it is empty");
-  const db = writable ? opened(new DatabaseSync(path, { timeout: BUSY_MS })) : openReadOnly(path);
+  const db = writable ? opened(new DatabaseSync(path)) : openReadOnly(path);
   // A commit may be lost to a power cut, the file is whole all the same: it is synced when pages go from the log to it.
   if (writable) db.exec("PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216");
   return { db, writable, inode };
@@ -65,7 +65,7 @@ function begin(path: string): void {
 /** A log needs a file for its locks; where none can be made, the database is read as it stands, without the log. */
 function openReadOnly(path: string): DatabaseSync {
   try {
-    return opened(new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS }));
+    return opened(new DatabaseSync(path, { readOnly: true }));
   } catch (error) {
     if (error instanceof NotOurs) throw error;
     const address = pathToFileURL(path);
@@ -74,9 +74,11 @@ function openReadOnly(path: string): DatabaseSync {
   }
 }
 
-/** Checks whose it is. */
+/** Sets how long it waits for others, and checks whose it is. */
 function opened(db: DatabaseSync): DatabaseSync {
   try {
+    // By pragma: older Node 22 leaves the option of this name unread.
+    db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
     const problem = foreignness(db);
     if (problem !== "") throw new NotOurs(problem);
     return db;
