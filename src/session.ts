@@ -96,6 +96,10 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
   try {
     await recoverSession(layout);
     await beginSessionFile(layout, name);
+    if (existsSync(layout.movedVectorsFile)) {
+      const { takeOverVectors } = await import("./move/vectors.js");
+      await takeOverVectors(layout.movedVectorsFile, settings);
+    }
   } catch (error) {
     lock.release();
     throw error;

@@ -73,6 +73,9 @@ export function sessionPackCard(pack: SessionPack): Card {
             ? "not in it"
             : `${counted(pack.collection.files, "file")}, ${bytes(pack.collection.bytes)}`,
       },
+      ...(pack.vectorBytes === null
+        ? []
+        : [{ label: "Vector cache", value: bytes(pack.vectorBytes), how: "of every session that shares it" }]),
       { label: "sha256", value: clip(pack.sha256, 64) },
       { label: "Time", value: duration(pack.seconds), how: "writing and reading back" },
     ],

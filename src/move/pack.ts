@@ -7,8 +7,10 @@ import type { SessionPack } from "../schema/session-pack-types.js";
 import type { StageName } from "../schema/types.js";
 import { contextOf, type Session, underStop, withCard } from "../stage.js";
 import { KAGGLE_WORKING } from "../store/layout.js";
+import { vectorCacheOf } from "../store/vector-cache.js";
 import { sessionContents } from "./contents.js";
 import { PACK_ENDING } from "./open.js";
+import { copyVectors } from "./vectors.js";
 
 /** Options of {@link packSession}. */
 export interface PackSessionOptions {
@@ -16,6 +18,11 @@ export interface PackSessionOptions {
   readonly to?: string;
   /** False leaves out what `exportCollection` wrote into the session's folder: its cell makes it anew. Default true. */
   readonly collection?: boolean;
+  /**
+   * True takes the vector cache along, so that a document that changes there costs its own chunks only. The cache has the
+   * vectors of every session that shares it, as hashes and numbers. Default false.
+   */
+  readonly vectors?: boolean;
 }
 
 /**
@@ -32,14 +39,20 @@ export async function packSession(session: Session, options: PackSessionOptions 
   const began = performance.now();
   const context = contextOf(session);
   const { name, dir } = session;
-  const { to, collection = true } = options;
+  const { to, collection = true, vectors = false } = options;
   if (to !== undefined && (typeof to !== "string" || to === "")) throw badOption("to", to, "a path is needed");
   if (typeof collection !== "boolean") throw badOption("collection", collection, "true or false is needed");
+  if (typeof vectors !== "boolean") throw badOption("vectors", vectors, "true or false is needed");
+  const cache = vectors ? vectorCacheOf(session.settings) : null;
+  if (vectors && cache === null)
+    throw badOption("vectors", vectors, "the session's vector cache is switched off (vectorCache: null)");
   const path = resolve(to ?? defaultTarget(name, dir, existsSync(KAGGLE_WORKING)));
   await checkTarget(path, dir);
   return underStop(context, "pack", async (tools) => {
+    const kept = cache && (await copyVectors(cache, path));
     try {
-      const contents = await sessionContents(context.store, collection, tools.signal);
+      const found = await sessionContents(context.store, collection, tools.signal);
+      const contents = kept ? { ...found, files: [...found.files, kept.part] } : found;
       // Loaded when it is needed: a session opens without the writer of archives.
       const { writePack } = await import("./write.js");
       const about = { session: name, library: await libraryVersion() };
@@ -60,12 +73,15 @@ export async function packSession(session: Session, options: PackSessionOptions 
           .map(({ stage, id, batches }) => ({ stage, id, batches })),
         damaged: runs.filter(({ state }) => state === "damaged").map(({ id }) => id),
         collection: { files: exported.length, bytes: sumOf(exported) },
+        vectorBytes: kept?.part.bytes ?? null,
         leftOut,
         seconds: (performance.now() - began) / 1000,
       });
     } catch (error) {
       if (tools.signal.aborted) throw packingStopped(path);
       throw error;
+    } finally {
+      await kept?.remove();
     }
   });
 }

@@ -92,7 +92,7 @@ function estimateOf(files: readonly SessionPart[]): number {
 /** The bytes of a file as it was when it was listed, and no others. @throws RagError `session_not_packable` */
 async function* partOf(
   dir: string,
-  { path, bytes }: SessionPart,
+  { path, bytes, place = join(dir, path) }: SessionPart,
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
   onEnd: (sha256: string) => void,
@@ -100,7 +100,7 @@ async function* partOf(
   const changed = () => sessionNotPackable(dir, path, "changed while it was packed");
   const hash = createHash("sha256");
   let done = 0;
-  const file = await open(join(dir, path), constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => {
+  const file = await open(place, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => {
     throw changed();
   });
   try {

@@ -30,6 +30,8 @@ export interface SessionPack {
   readonly damaged: readonly string[];
   /** Files of exported collections in it, and their bytes. */
   readonly collection: { readonly files: number; readonly bytes: number };
+  /** Bytes of the vector cache in it; null where it was not asked for. */
+  readonly vectorBytes: number | null;
   /** What lies in the session's folder and is no part of the session, by its path there. */
   readonly leftOut: readonly string[];
   readonly seconds: number;

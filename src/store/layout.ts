@@ -7,6 +7,8 @@ export interface SessionLayout {
   readonly sessionFile: string;
   readonly lockFile: string;
   readonly historyFile: string;
+  /** Vectors that came along with a moved session, until this machine's cache has them. */
+  readonly movedVectorsFile: string;
   /** The folders of all stages. */
   readonly runsDir: string;
   /** Where a chunk run's documents were read on this machine. */
@@ -28,6 +30,7 @@ export function layoutOf(dir: string): SessionLayout {
     sessionFile: join(dir, "session.json"),
     lockFile: join(dir, "session.lock"),
     historyFile: join(dir, "history.jsonl"),
+    movedVectorsFile: join(dir, MOVED_VECTORS),
     runsDir,
     sourcesFile: (id) => join(dir, "sources", `${id}.json`),
     stageDir,
@@ -60,6 +63,9 @@ export function removedName(path: string): string {
 export function sessionDirOf(runDir: string): string {
   return dirname(dirname(dirname(runDir)));
 }
+
+/** How the vector cache is called in a pack, and in a session that came from one. */
+export const MOVED_VECTORS = "vectors.sqlite";
 
 /** The manifest of a run, written last. */
 export const RUN_FILE = "run.json";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { access, cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { before, test } from "node:test";
 import * as rag from "../../dist/index.js";
@@ -132,4 +132,42 @@ test("everything finished: on the other machine every cell is reused, from a rea
   const opened = await rag.openSession({ ...last.options(small), name: "third", from: third.path });
   assert.ok((await runCells(opened, last.files)).dense.reused);
   opened.close();
+});
+
+test("the vector cache goes along if asked: a document that changes there costs its own chunks only", async () => {
+  const here = await anotherMachine(documents);
+  const cached = (machine: typeof here, more: Partial<rag.SessionOptions> = {}) =>
+    machine.options({ ...small, vectorCache: join(machine.root, "vectors.sqlite"), ...more });
+  const first = await rag.openSession(cached(here));
+  const made = await runCells(first, here.files);
+  const plain = await rag.packSession(first, { to: join(here.root, "plain.session.zip") });
+  assert.equal(plain.vectorBytes, null);
+  assert.ok(!(await entriesOf(plain.path)).has("vectors.sqlite"), "it holds other sessions' vectors too");
+  const pack = await rag.packSession(first, { vectors: true });
+  assert.ok((pack.vectorBytes ?? 0) > 10_000);
+  assert.deepEqual(
+    (await readdir(here.root)).filter((name) => name.includes("vectors-")),
+    [],
+    "no copy is left beside the pack",
+  );
+  first.close();
+
+  const there = await anotherMachine({
+    ...documents,
+    "one-more.md": "# More\n\nA document that was not there before.\n",
+  });
+  const off = await rag.openSession(cached(there, { from: pack.path, vectorCache: null }));
+  await access(join(off.dir, "vectors.sqlite"));
+  await assert.rejects(rag.packSession(off, { vectors: true }), /bad_option|switched off/);
+  off.close();
+  const session = await rag.openSession(cached(there, { from: pack.path }));
+  await assert.rejects(access(join(session.dir, "vectors.sqlite")), "taken over, and gone from the session");
+  const again = await runCells(session, there.files);
+  assert.ok(!again.dense.reused);
+  assert.equal(again.dense.vectors[0]?.reused, made.dense.count);
+  assert.equal(
+    again.dense.telemetry.batches.reduce((sum, { rows }) => sum + rows, 0),
+    again.dense.count - made.dense.count,
+  );
+  session.close();
 });
