@@ -44,9 +44,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const { name, dir, addModels = [], ...call } = options;
   if (typeof name !== "string" || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw badSessionName(name);
   const env = process.env;
-  const root = resolve(
-    dir ?? env["RAG_CELLS_DIR"] ?? (existsSync("/kaggle/working") ? "/kaggle/working/rag-cells" : "out"),
-  );
+  const root = sessionsFolder(env, dir);
   const resolved = resolveSettings([
     { layer: "default", source: "default", values: { ...(await defaults(env, root)) } },
     ...(await configLayers(process.cwd())),
@@ -92,6 +90,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   bindContext(context);
   bindShelf(session, shelf);
   return session;
+}
+
+/** The folder that holds sessions, absolute: the one that is asked for, else the usual one. */
+export function sessionsFolder(env: Readonly<Record<string, string | undefined>>, dir?: string): string {
+  return resolve(dir ?? env["RAG_CELLS_DIR"] ?? (existsSync("/kaggle/working") ? "/kaggle/working/rag-cells" : "out"));
 }
 
 /** Defaults that depend on the machine stand here; all others too, so that one place answers. */

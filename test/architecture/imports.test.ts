@@ -40,7 +40,9 @@ const rooms: Record<string, readonly string[]> = {
     "session.ts",
   ],
   notebook: ["core"],
-  cli: ["core", "notebook", "index.ts"],
+  kit: ["schema", "core", "store", "models", "stage.ts"],
+  doctor: ["schema", "core", "runtime", "models"],
+  cli: ["core", "notebook", "kit", "doctor", "session.ts", "index.ts"],
 };
 
 /** The code that encodes a query stands beside the code that encodes the documents: searching may use it, and nothing else of those rooms. */
@@ -56,7 +58,7 @@ const packages: Record<string, readonly string[]> = {
   stemmer: ["sparse/bm25-terms.ts"],
   "faiss-node": ["export/faiss-node.ts"],
   yauzl: ["models/archive/zip.ts"],
-  "tar-stream": ["models/archive/tar.ts"],
+  "tar-stream": ["models/archive/tar.ts", "kit/tar.ts"],
 };
 
 /** Packages that one room shares. */
