@@ -41,7 +41,7 @@ const rooms: Record<string, readonly string[]> = {
   ],
   notebook: ["core"],
   kit: ["schema", "core", "store", "models", "stage.ts"],
-  doctor: ["schema", "core", "runtime", "models"],
+  doctor: ["schema", "core", "runtime", "models", "stage.ts", "notebook"],
   cli: ["core", "notebook", "kit", "doctor", "session.ts", "index.ts"],
 };
 
