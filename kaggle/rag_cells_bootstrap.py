@@ -131,10 +131,7 @@ def prepare(
         written = False
     version = node_version(node)
     if version is None:
-        raise BootstrapError(
-            f"{node} does not run on this machine. Remove {root} and run this cell again; "
-            "if that does not help, the machine's C library is too old for this Node."
-        )
+        raise BootstrapError(f"{node} does not run: {why_not_run(node, root)}")
     how = f"{said} in {time.monotonic() - began:.1f} s" if written else "stood there already"
     libraries, note = cuda_libraries()
     env = {"LD_LIBRARY_PATH": libraries} if libraries else {}
@@ -192,6 +189,12 @@ def node_version(node: str | Path) -> str | None:
         return None
     match = re.fullmatch(r"v(\d+\.\d+\.\d+)\s*", said.stdout)
     return match[1] if match else None
+
+
+def why_not_run(node: Path, root: Path) -> str:
+    if node.exists() and not os.access(node, os.X_OK):
+        return "no program may be run on its disk. Name a folder on another one: boot.start(to=...)."
+    return f"the machine's C library may be too old for it. If {root} was changed by hand, remove it and run this cell again."
 
 
 def is_new_enough(version: str | None) -> bool:
@@ -605,6 +608,7 @@ def run_npm(node: Path, npm: Path, folder: Path) -> None:
         compiler = folder / "node_modules" / "typescript" / "bin" / "tsc"
         way = "Name a package that was built: `npm pack` in a checkout makes it."
         run_tool([node, compiler, "-p", "tsconfig.json"], folder, env, "The checkout could not be built", way)
+    shutil.rmtree(cache, ignore_errors=True)
 
 
 INTERNET = (
@@ -648,7 +652,8 @@ def bring_node(base: Path) -> Path:
         except BootstrapError as second:
             raise BootstrapError(f"Node can't be fetched. {first}\nNor from nodejs.org: {second}\n{INTERNET}") from second
     if not is_new_enough(node_version(kept)):
-        raise BootstrapError(f"{kept} was fetched and does not run: this machine's C library is too old for it.")
+        raise BootstrapError(f"{kept} was fetched and does not run: {why_not_run(kept, folder)}")
+    shutil.rmtree(base / "downloads", ignore_errors=True)
     return kept
 
 
@@ -678,6 +683,7 @@ def bring_npm(base: Path, node: Path) -> Path:
                 unpack_npm(fetch_pinned(NPM, base), new)
         except BootstrapError as error:
             raise BootstrapError(f"npm can't be fetched. {error}\n{INTERNET}") from error
+        shutil.rmtree(base / "downloads", ignore_errors=True)
     return program
 
 

@@ -27,8 +27,8 @@ export interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
-/** The package that brings a Node binary: what its install script needs is not needed to run it. */
-const NODE_PACKAGE = "node";
+/** What packages need to run, where what they name is for their install scripts. */
+const NEEDED_TO_RUN: Readonly<Record<string, readonly string[]>> = { node: [], "faiss-node": ["bindings"] };
 
 /**
  * The package at `root` and every package that it needs at run time, as they are
@@ -68,7 +68,8 @@ export async function productionPackages(root: string): Promise<readonly Install
 
 /** Names of the packages that one asks for; an optional one, or a peer, may be absent. */
 function needsOf(manifest: Manifest): { name: string; needed: boolean }[] {
-  if (manifest.name === NODE_PACKAGE) return [];
+  const only = Object.hasOwn(NEEDED_TO_RUN, manifest.name) ? NEEDED_TO_RUN[manifest.name] : undefined;
+  if (only !== undefined) return only.map((name) => ({ name, needed: true }));
   const optional = { ...manifest.optionalDependencies, ...manifest.peerDependencies };
   const needed = Object.keys(manifest.dependencies ?? {}).filter((name) => !Object.hasOwn(optional, name));
   return [

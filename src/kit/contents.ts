@@ -50,7 +50,7 @@ export async function kitContents(root: string): Promise<KitContents> {
   const [own, ...others] = packages as [InstalledPackage, ...InstalledPackage[]];
   const node = await nodeBinary(packages);
   const modules: KitEntry[] = [];
-  for (const one of others) if (one.name !== "node") modules.push(...(await entriesOf(one, packages)));
+  for (const one of others) if (one.name !== "node") modules.push(...(await entriesOf(one)));
   const archives = new Map([
     [ARCHIVES.node, inOrder(node.entries)],
     [ARCHIVES.modules, inOrder(modules)],
@@ -62,15 +62,9 @@ export async function kitContents(root: string): Promise<KitContents> {
   return { packages, archives: runnable(archives, links), links, node: node.version, cuda };
 }
 
-/** Files of a package that are needed, without those of packages that stand inside it. */
-async function entriesOf(one: InstalledPackage, packages: readonly InstalledPackage[]): Promise<KitEntry[]> {
-  const inside = packages.filter(({ place }) => place.startsWith(`${one.place}/node_modules/`));
-  const paths = (await filesBelow(one.dir)).filter(
-    (path) =>
-      isNeeded(one.name, path) &&
-      !inside.some(({ place }) => `${one.place}/${path}`.startsWith(`${place}/`)) &&
-      !path.startsWith("node_modules/"),
-  );
+/** Files of a package that are needed; packages inside it have entries of their own. */
+async function entriesOf(one: InstalledPackage): Promise<KitEntry[]> {
+  const paths = (await filesBelow(one.dir)).filter((path) => isNeeded(one.name, path));
   return Promise.all(paths.map((path) => entry(one, path)));
 }
 
@@ -95,10 +89,15 @@ async function entry(one: InstalledPackage, path: string): Promise<KitEntry> {
   return { path: posix.join(one.place, path), source, run: ((await stat(source)).mode & 0o111) !== 0 };
 }
 
-/** Plain files below a folder, by path from it, with `/`; links are left out. */
-async function filesBelow(dir: string): Promise<string[]> {
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
-  return entries.filter((one) => one.isFile()).map((one) => posix.join(one.parentPath.slice(dir.length + 1), one.name));
+/** Plain files below a folder, by path from it, with `/`. Links are left out and not followed, and so are packages inside a package. */
+async function filesBelow(dir: string, at = ""): Promise<string[]> {
+  const found: string[] = [];
+  for (const one of await readdir(join(dir, at), { withFileTypes: true })) {
+    const path = posix.join(at, one.name);
+    if (one.isFile()) found.push(path);
+    else if (one.isDirectory() && one.name !== "node_modules") found.push(...(await filesBelow(dir, path)));
+  }
+  return found;
 }
 
 /** The Node of the package `node` where its install script has run, else the one that runs this. */
@@ -124,7 +123,10 @@ async function nodeBinary(packages: readonly InstalledPackage[]): Promise<{ vers
 
 /** npm's links to commands, as far as their targets are kept, and the package's own name inside its own folder. */
 function linksOf(packages: readonly InstalledPackage[], kept: ReadonlySet<string>): Record<string, string> {
-  const links: Record<string, string> = { "node_modules/rag-cells": ".." };
+  const links: Record<string, string> = {
+    "node_modules/rag-cells": "..",
+    "node_modules/.bin/node": posix.relative("node_modules/.bin", NODE_BINARY),
+  };
   for (const { name, place, manifest } of packages) {
     if (place.lastIndexOf("node_modules/") > 0) continue;
     const bin = typeof manifest.bin === "string" ? { [name.slice(name.indexOf("/") + 1)]: manifest.bin } : manifest.bin;

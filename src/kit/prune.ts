@@ -32,7 +32,7 @@ const PACKAGES: Readonly<Record<string, Rule>> = {
   "node-addon-api": { keep: /^(?:package\.json|index\.js)$/ },
   "highlight.js": { drop: /^(?:es|styles|scss)\// },
   node: { keep: /^package\.json$/ },
-  "faiss-node": { keep: /^(?:package\.json|lib\/.*|build\/Release\/faiss-node\.node|node_modules\/.*)$/ },
+  "faiss-node": { keep: /^(?:package\.json|lib\/.*|build\/Release\/faiss-node\.node)$/ },
 };
 
 /** Whether a file of a package is needed; the path starts at the package's folder, with `/`. */
@@ -47,5 +47,5 @@ export function isNeeded(name: string, path: string): boolean {
 
 /** What of rag-cells' own published folders goes into a kit: all of it but what is made anew. */
 export function isOwnFile(path: string): boolean {
-  return !/(?:^|\/)(?:node_modules|__pycache__|\.ipynb_checkpoints)\/|\.(?:map|tsbuildinfo|pyc)$/.test(path);
+  return !/(?:^|\/)(?:__pycache__|\.ipynb_checkpoints)\/|\.(?:map|tsbuildinfo|pyc)$/.test(path);
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { badKit, folderTaken, kitWriteFailed, quote, quoteList, RagError } from "../core/errors.js";
 import { tarEntries } from "../models/archive/tar.js";
@@ -33,6 +33,7 @@ export async function unpackKit(from: string, to: string | null, signal: AbortSi
   const kit = await readKit(source);
   const unpacked = await checkSums(source, kit, signal);
   const dir = to === null ? usualHome(kit) : resolve(to);
+  if (to === null) await checkOwn(dirname(dir));
   const there = await lookAtHome(dir);
   if (there === kit.id) return { dir, kit, written: false };
   try {
@@ -65,7 +66,7 @@ export async function readKit(dir: string): Promise<Kit> {
   if (names.includes(UNFINISHED)) throw badKit(dir, "its packing did not end; run kaggle pack again");
   if (!names.includes(KIT_FILE)) throw badKit(dir, `it has no ${KIT_FILE}`);
   const parsed = parseKit(await readFile(join(dir, KIT_FILE), "utf8"));
-  if (!parsed.ok) throw badKit(dir, `${KIT_FILE} can't be used: ${parsed.problem}`);
+  if (!parsed.ok) throw badKit(dir, `${KIT_FILE} can't be used (${quote(parsed.problem)})`);
   return parsed.kit;
 }
 
@@ -104,6 +105,13 @@ async function folderOf(dir: string, name: string): Promise<string | null> {
   for (const folder of [join(dir, name), join(dir, name.replace(/\.[^.]*$/, ""))])
     if ((await stat(folder).catch(() => null))?.isDirectory()) return folder;
   return null;
+}
+
+/** In a folder that all may write to, another user could have put something under our name. @throws RagError `folder_taken` */
+async function checkOwn(base: string): Promise<void> {
+  const info = await lstat(base).catch(() => null);
+  if (info !== null && (!info.isDirectory() || info.uid !== process.getuid?.() || (info.mode & 0o022) !== 0))
+    throw folderTaken(base, "it is not a folder of this user alone", "Name another one with --to");
 }
 
 /** Id of the kit that a folder was unpacked from; null where there is no folder or an empty one. @throws RagError `folder_taken` */

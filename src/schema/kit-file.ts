@@ -86,8 +86,8 @@ export function parseKit(text: string): KitResult {
     return { ok: false, problem: `it has schema ${JSON.stringify(schema)}, this version reads ${KIT_SCHEMA}` };
   const parsed = KitSchema.safeParse(json);
   if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0] as z.core.$ZodIssue;
-    return { ok: false, problem: `${path.join(".")}: ${message}` };
+    const problem = z.prettifyError(parsed.error).replaceAll("\n", "; ");
+    return { ok: false, problem: problem.length > 300 ? `${problem.slice(0, 297)}...` : problem };
   }
   const { schema: _, ...kit } = parsed.data;
   return { ok: true, kit };
