@@ -2,7 +2,7 @@
  * rag-cells: a folder of documents becomes a searchable, verified collection, one
  * notebook cell a stage. This is the only door: every verb and every public type.
  */
-export type { HistoryRow, HistoryTable } from "./charts/tables.js";
+export type { HistoryRow, HistoryTable, RunsTable } from "./charts/tables.js";
 export { type ChunkOptions, chunk } from "./chunk/run.js";
 export { RagError } from "./core/errors.js";
 export type { Matrix } from "./core/matrix.js";
@@ -16,12 +16,18 @@ export { type PackOptions, packCache } from "./models/pack.js";
 export { type PrimeOptions, primeCache } from "./models/prime.js";
 export { unpackCache } from "./models/unpack.js";
 export { verifyCache } from "./models/verify.js";
+export { type PackSessionOptions, packSession } from "./move/pack.js";
 export { type RerankOptions, rerank } from "./rerank/run.js";
+export type { RunChoice } from "./runs/choose.js";
+export { listRuns } from "./runs/list.js";
+export { type RemoveOptions, removeRuns } from "./runs/remove.js";
 export type * from "./schema/cache-types.js";
 export type { ModelCard, ModelRole, Pooling } from "./schema/model-types.js";
+export type * from "./schema/run-types.js";
+export type * from "./schema/session-pack-types.js";
 export type { Provenance, SettingLayer, SettingSource, Settings } from "./schema/settings-types.js";
 export type * from "./schema/types.js";
-export { openSession, type SessionOptions } from "./session.js";
+export { type MovedSessionOptions, openSession, type SessionOptions } from "./session.js";
 export type { Bm25Options } from "./sparse/bm25.js";
 export type { Bm25Language } from "./sparse/bm25-terms.js";
 export { runSparse, type SparseOptions } from "./sparse/run.js";

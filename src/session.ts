@@ -3,10 +3,11 @@ import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
-import { badConfigFile, badSessionName, badSetting, gpuNotUsable, storeWriteFailed } from "./core/errors.js";
+import { badConfigFile, badOption, badSessionName, badSetting, gpuNotUsable, storeWriteFailed } from "./core/errors.js";
 import { bindShelf, openModelShelf } from "./models/shelf.js";
 import { defaultThreads } from "./runtime/threads.js";
 import type { ModelCard } from "./schema/model-types.js";
+import { sessionNamePattern } from "./schema/session-pack.js";
 import {
   configKeys,
   environmentKeys,
@@ -17,10 +18,11 @@ import {
 } from "./schema/settings.js";
 import type { Settings } from "./schema/settings-types.js";
 import { bindContext, type Session, type SessionContext } from "./stage.js";
-import { makeFolders, writeAtomic } from "./store/atomic.js";
-import { layoutOf } from "./store/layout.js";
+import { makeFolders } from "./store/atomic.js";
+import { KAGGLE_WORKING, layoutOf } from "./store/layout.js";
 import { lockSession } from "./store/lock.js";
 import { openRunStore } from "./store/runs.js";
+import { beginSessionFile } from "./store/session-file.js";
 
 /** What {@link openSession} takes: a name, where to keep the session, and any setting. */
 export interface SessionOptions extends Partial<Settings> {
@@ -30,19 +32,35 @@ export interface SessionOptions extends Partial<Settings> {
   readonly dir?: string;
   /** Rows for models that the registry lacks, or in place of its rows. */
   readonly addModels?: readonly ModelCard[];
+  /**
+   * Where the session comes from: the zip that `packSession` wrote, or a folder that holds it or
+   * what was in it, also read-only. It is checked and unpacked once; later calls open what is there.
+   */
+  readonly from?: string;
+}
+
+/** The same for a session that comes from a pack: its name there will do. */
+export interface MovedSessionOptions extends Omit<SessionOptions, "name" | "from"> {
+  readonly name?: string;
+  readonly from: string;
 }
 
 /**
  * Opens a session, new or as it was left: its folder, its settings, its lock.
  * Settings are laid over each other: defaults, `config/embedder.json`,
  * `config/embedder.config.json`, `.env` (all three under the working directory),
- * the environment, the call.
+ * the environment, the call. With `from` it first makes the session of a pack stand
+ * there, all of it or nothing; a session that came from that pack is opened as it is now.
  *
- * @throws RagError `bad_session_name`, `bad_setting`, `bad_config_file`, `bad_model_row`, `unknown_model`, `wrong_role`, `session_in_use`, `gpu_not_usable`, `store_write_failed`
+ * @throws RagError `bad_session_name`, `bad_setting`, `bad_config_file`, `bad_model_row`, `unknown_model`, `wrong_role`, `session_in_use`, `gpu_not_usable`, `store_write_failed`;
+ *   with `from` also `session_pack_missing`, `bad_session_pack`, `session_taken`, `folder_taken`, `disk_too_small`, `pack_write_failed`, `stopped`
  */
-export async function openSession(options: SessionOptions): Promise<Session> {
-  const { name, dir, addModels = [], ...call } = options;
-  if (typeof name !== "string" || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw badSessionName(name);
+export async function openSession(options: SessionOptions | MovedSessionOptions): Promise<Session> {
+  const { name: asked, dir, addModels = [], from, ...call } = options;
+  if (from !== undefined && (typeof from !== "string" || from === ""))
+    throw badOption("from", from, "a path is needed");
+  if ((asked !== undefined || from === undefined) && !(typeof asked === "string" && sessionNamePattern.test(asked)))
+    throw badSessionName(asked);
   const env = process.env;
   const root = sessionsFolder(env, dir);
   const resolved = resolveSettings([
@@ -60,14 +78,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   for (const key of settings.sparse) if (key !== "bm25") shelf.card(key, "sparse");
   shelf.card(settings.rerank, "rerank");
 
+  const name = from === undefined ? (asked as string) : await received(from, root, asked ?? null);
   const layout = layoutOf(join(root, name));
   await makeFolders(layout.dir).catch((cause) => {
     throw storeWriteFailed(layout.dir, "the session's folder", cause);
   });
   const lock = await lockSession(layout.lockFile, name);
-  if (!existsSync(layout.sessionFile)) {
-    await writeAtomic(layout.sessionFile, `${JSON.stringify({ schema: "rag-cells/session@1", name })}\n`);
-  }
+  await beginSessionFile(layout, name);
 
   const session: Session = Object.freeze({
     kind: "session" as const,
@@ -94,7 +111,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
 /** The folder that holds sessions, absolute: the one that is asked for, else the usual one. */
 export function sessionsFolder(env: Readonly<Record<string, string | undefined>>, dir?: string): string {
-  return resolve(dir ?? env["RAG_CELLS_DIR"] ?? (existsSync("/kaggle/working") ? "/kaggle/working/rag-cells" : "out"));
+  const usual = existsSync(KAGGLE_WORKING) ? join(KAGGLE_WORKING, "rag-cells") : "out";
+  return resolve(dir ?? env["RAG_CELLS_DIR"] ?? usual);
+}
+
+/** Makes the session of a pack stand in the sessions' folder. @returns its name */
+async function received(from: string, root: string, asked: string | null): Promise<string> {
+  // Loaded when it is needed: most sessions come from nowhere.
+  const { receiveSession } = await import("./move/receive.js");
+  return receiveSession(from, root, asked);
 }
 
 /** Defaults that depend on the machine stand here; all others too, so that one place answers. */

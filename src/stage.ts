@@ -5,8 +5,11 @@ import { contentId } from "./core/hash.js";
 import { stopSignal } from "./runtime/stop.js";
 import type { CachePack, CacheReport, PrimePlan } from "./schema/cache-types.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
+import type { RunRemoval } from "./schema/run-types.js";
+import type { SessionPack } from "./schema/session-pack-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
 import type { ModelUse, Note, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
+import { diskUsage, requireSpace } from "./store/disk.js";
 import type { RunStore, StoredRun } from "./store/runs.js";
 import { type Recorder, startRecorder } from "./telemetry/recorder.js";
 
@@ -36,8 +39,11 @@ export interface SessionContext {
 
 const contexts = new WeakMap<object, SessionContext>();
 
-/** The stage that runs in a session's folder. By folder: a cell that opens the session again gets another object for it. */
-const running = new Map<string, StageName>();
+/** What has a session's folder to itself while it works. */
+export type Work = StageName | "removal" | "pack";
+
+/** What works in a session's folder now. By folder: a cell that opens the session again gets another object for it. */
+const running = new Map<string, Work>();
 
 /** Ties a session to its context. Called once, by `openSession`. */
 export function bindContext(context: SessionContext): void {
@@ -71,6 +77,13 @@ export interface StageWork extends Stoppable {
   resumed(batches: number): void;
 }
 
+/** Room on a disk that a stage needs. */
+export interface SpaceNeed {
+  readonly bytes: number;
+  /** Where, if not in the session's folder, and how the operator names another. */
+  readonly elsewhere?: { readonly folder: string; readonly way: string };
+}
+
 /** What identifies a run, and how it is made. */
 export interface StageInput<K extends StageName> {
   readonly stage: K;
@@ -85,6 +98,8 @@ export interface StageInput<K extends StageName> {
   readonly began?: number;
   /** What the run carries in this kernel only and is never stored, such as the text of queries. */
   readonly inMemory?: Partial<RunOf[K]>;
+  /** What the work will write, at most; asked only where the run is not stored. Absent where it is next to nothing. */
+  readonly space?: () => SpaceNeed | Promise<SpaceNeed>;
   readonly work: (work: StageWork) => Promise<Omit<StoredRun<K>, keyof RunBase<K>>>;
 }
 
@@ -92,7 +107,7 @@ export interface StageInput<K extends StageName> {
  * What all stages share: names the run by its content, returns the stored one if
  * there is one, else does the work under Stop, commits it, and prepares its card.
  *
- * @throws RagError `stage_busy`, `stopped`, and whatever the work throws
+ * @throws RagError `stage_busy`, `disk_too_small`, `stopped`, and whatever the work throws
  */
 export async function runStage<K extends StageName>(context: SessionContext, input: StageInput<K>): Promise<RunOf[K]> {
   const { stage, version, inputs, settings } = input;
@@ -105,6 +120,7 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
   }
   return underStop(context, stage, async (tools) => {
     const { signal } = tools;
+    await requireRoom(context, input, id);
     const recorder = startRecorder(input.began);
     const dir = await context.store.begin(stage, id, input.rerun);
     const notes: Note[] = [];
@@ -143,6 +159,19 @@ function identityOf({ card, fingerprint, dtype, maxTokens }: LocatedModel): read
   return [card.key, fingerprint, dtype, maxTokens, card.pooling, card.documentPrefix];
 }
 
+/** What an interrupted attempt left counts as written. @throws RagError `disk_too_small` */
+async function requireRoom<K extends StageName>(
+  { session, store }: SessionContext,
+  { stage, space }: StageInput<K>,
+  id: string,
+): Promise<void> {
+  if (!space) return;
+  const { bytes, elsewhere } = await space();
+  const { folder, way } = elsewhere ?? { folder: session.dir, way: "open the session with a dir on another disk" };
+  const written = await diskUsage(store.layout.partialDir(stage, id));
+  await requireSpace(folder, bytes - written, `The ${stage} stage`, way);
+}
+
 /**
  * Does work that the operator can stop, alone in the session's folder.
  *
@@ -150,24 +179,36 @@ function identityOf({ card, fingerprint, dtype, maxTokens }: LocatedModel): read
  */
 export async function underStop<T>(
   context: SessionContext,
-  stage: StageName,
+  stage: Work,
   work: (tools: Stoppable) => Promise<T>,
 ): Promise<T> {
   const { dir: folder } = context.session;
   const busy = running.get(folder);
   if (busy) throw stageBusy(busy, stage);
   running.set(folder, stage);
+  try {
+    return await withStop(`in the ${stage} stage`, work);
+  } finally {
+    running.delete(folder);
+  }
+}
+
+/**
+ * Does work that the operator can stop.
+ *
+ * @param where for the message, such as `in the dense stage`
+ * @throws RagError `stopped`, and whatever the work throws
+ */
+export async function withStop<T>(where: string, work: (tools: Stoppable) => Promise<T>): Promise<T> {
   const stop = await stopSignal();
   try {
     return await work({ signal: stop.signal, progress });
   } catch (error) {
     // Whatever an aborted stage trips over, the cause is the operator's Stop.
-    if (stop.signal.aborted && !(error instanceof RagError && error.code === "stopped"))
-      throw stopped(`in the ${stage} stage`);
+    if (stop.signal.aborted && !(error instanceof RagError && error.code === "stopped")) throw stopped(where);
     throw error;
   } finally {
     stop.dispose();
-    running.delete(folder);
   }
 }
 
@@ -206,14 +247,14 @@ export function modelKeys(
 
 /** A located model as a run records it. */
 export function modelUse(model: LocatedModel): ModelUse {
-  const { card, revision, fingerprint, root, dtype, maxTokens } = model;
+  const { card, revision, fingerprint, servedFrom, dtype, maxTokens } = model;
   const { key, hubId, pooling, documentPrefix, queryPrefix } = card;
   return {
     key,
     hubId,
     revision,
     fingerprint,
-    root,
+    servedFrom,
     dtype,
     device: "cpu",
     maxTokens,
@@ -224,7 +265,9 @@ export function modelUse(model: LocatedModel): ModelUse {
 }
 
 /** A value that is no run, with its card. */
-export async function withCard<T extends PrimePlan | CacheReport | CachePack>(value: T): Promise<T> {
+export async function withCard<T extends PrimePlan | CacheReport | CachePack | RunRemoval | SessionPack>(
+  value: T,
+): Promise<T> {
   await prepareCard(value);
   return value;
 }

@@ -16,7 +16,7 @@ export function primeCard(run: PrimeRun): Card {
     `${clip(m.licence, 30)}${m.commercialUse ? "" : " (no commercial use)"}`,
     clip(m.model.revision, 20),
   ]);
-  const roots = [...new Set(run.models.map((m) => m.model.root))];
+  const roots = [...new Set(run.models.map((m) => m.model.servedFrom))];
   return runCard(
     run,
     "Model cache",

@@ -1,6 +1,8 @@
 import type { ColumnTable } from "arquero";
+import type { RunRow } from "../schema/run-types.js";
 import type { StageName } from "../schema/types.js";
 import { plainTable } from "./card-parts.js";
+import { runsCard } from "./card-runs.js";
 import { headline, textOf } from "./card-text.js";
 import type { Card } from "./card-types.js";
 import { count, counted, duration, moment } from "./format.js";
@@ -35,6 +37,32 @@ export async function historyTable(rows: readonly HistoryRow[]): Promise<History
     seconds: rows.map((row) => row.seconds),
   };
   const card = historyCard(rows);
+  return attachCard(table(columns), { html: htmlOf(card, []), text: textOf(card), line: headline(card) });
+}
+
+/**
+ * The runs on disk: an arquero table with the columns of {@link RunRow}; `neededBy`
+ * holds arrays of ids.
+ */
+export interface RunsTable extends ColumnTable {}
+
+/** Runs as an arquero table that shows itself in a notebook, the largest first on its card. */
+export async function runsTable(rows: readonly RunRow[]): Promise<RunsTable> {
+  const { table } = await import("arquero");
+  const column = <K extends keyof RunRow>(key: K) => rows.map((row) => row[key]);
+  const columns = {
+    stage: column("stage"),
+    id: column("id"),
+    state: column("state"),
+    batches: column("batches"),
+    bytes: column("bytes"),
+    call: column("call"),
+    usedAt: column("usedAt"),
+    latest: column("latest"),
+    neededBy: column("neededBy"),
+    unused: column("unused"),
+  };
+  const card = runsCard(rows);
   return attachCard(table(columns), { html: htmlOf(card, []), text: textOf(card), line: headline(card) });
 }
 

@@ -6,8 +6,10 @@ import type { LocatedModel } from "../schema/model-types.js";
 import type { ChunkRun, ContentType, DocumentRecord } from "../schema/types.js";
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
 import { openChunkWriter } from "../store/chunks.js";
+import { chunkRunBytes } from "../store/estimate.js";
 import { chunkDocuments } from "./documents.js";
 import { type FoundDocument, findDocuments } from "./find.js";
+import { countHeadings } from "./heading-count.js";
 import { resolveSplitOptions, type SplitOptions, strictestLimit, type TokenLimit } from "./meter.js";
 import { readDocument } from "./read.js";
 
@@ -48,7 +50,14 @@ export async function chunk(session: Session, options: ChunkOptions): Promise<Ch
   const limits = await limitsOf(models, options.maxTokens);
   const split = resolveSplitOptions(limits, options);
   const hashes: [document: string, sha256: string][] = [];
-  for (const found of files) hashes.push([found.document, (await readDocument(found)).sha256]);
+  const size = { documents: files.length, bytes: 0, names: 0, headings: 0 };
+  for (const found of files) {
+    const { source, bytes, sha256 } = await readDocument(found);
+    hashes.push([found.document, sha256]);
+    size.bytes += bytes;
+    size.names += found.document.length;
+    size.headings += countHeadings(source);
+  }
 
   return runStage(context, {
     stage: "chunk",
@@ -58,6 +67,7 @@ export async function chunk(session: Session, options: ChunkOptions): Promise<Ch
     models,
     rerun: options.rerun ?? false,
     began,
+    space: () => ({ bytes: chunkRunBytes({ ...size, ...split }) }),
     work: (work) => chunkAll(work, files, new Map(hashes), limits, split),
   });
 }

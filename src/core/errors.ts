@@ -57,11 +57,36 @@ export function storeWriteFailed(path: string, what: string, cause: unknown): Ra
   return new RagError("store_write_failed", `Can't write ${what} to ${quote(path)}. ${diskRemedy(cause)}`, { cause });
 }
 
+/** A write that the disk has no room for. */
+export function diskTooSmall(what: string, folder: string, needed: number, free: number, elsewhere: string): RagError {
+  return new RagError(
+    "disk_too_small",
+    `${what} needs up to ${roughly(needed)} in ${quote(folder)}, where ${roughly(free)} are free. It was not begun. Free space there (listRuns(session) shows old runs, removeRuns(session, { unused: true }) removes them), or ${elsewhere}.`,
+  );
+}
+
 /** A stored run that can't be trusted. */
 export function runFileDamaged(path: string, problem: string): RagError {
   return new RagError(
     "run_damaged",
     `The stored run ${quote(path)} can't be used: ${problem}. Compute it again with { rerun: true }, or remove its folder.`,
+  );
+}
+
+/** A run that is not on disk. */
+export function unknownRun(id: unknown, name: string): RagError {
+  return new RagError(
+    "unknown_run",
+    `Session ${quote(name)} has no run ${quote(id)}, neither finished nor in the making. listRuns(session) shows what there is.`,
+  );
+}
+
+/** A run that others were made from. */
+export function runNeeded(id: string, others: readonly string[]): RagError {
+  const many = others.length === 1 ? "1 run that stays was" : `${others.length} runs that stay were`;
+  return new RagError(
+    "run_needed",
+    `Run ${id} can't be removed alone: ${many} made from it, ${quoteList(others)}. Nothing was removed. Name those too, or let removeRuns(session, { unused: true }) find what no latest run needs.`,
   );
 }
 
@@ -1083,6 +1108,105 @@ export function badArchive(archive: string, entry: string | null, problem: strin
     `The archive ${quote(archive)} can't be unpacked: ${where}${problem}. Nothing of it was kept. Download it again, or make it anew from a folder that packCache wrote, with its files and nothing else.`,
     { cause },
   );
+}
+
+// moving a session
+
+/** Something in the session's folder that no pack can carry, or that did not hold still. */
+export function sessionNotPackable(dir: string, path: string, problem: string): RagError {
+  return new RagError(
+    "session_not_packable",
+    `In the session's folder ${quote(dir)}, ${quote(path)} ${problem}. A pack has plain files only. Nothing was written. Take it out of the folder, or let whatever writes to it end, and run the cell again.`,
+  );
+}
+
+/** A write to a session's pack failed. */
+export function sessionPackWriteFailed(target: string, cause: unknown): RagError {
+  return new RagError(
+    "pack_write_failed",
+    `Can't write the pack ${quote(target)}. ${writeRemedy(cause, "Name a file elsewhere: packSession(session, { to })")} An earlier file of that name is as it was.`,
+    { cause },
+  );
+}
+
+/** A session's pack that does not hold what was put into it. */
+export function sessionPackNotVerified(target: string, problem: string, cause: unknown): RagError {
+  return new RagError(
+    "pack_not_verified",
+    `The session was packed, but read back the pack differs: ${problem}. It was removed, and an earlier ${quote(target)} is as it was. Check the disk, then run the cell again.`,
+    { cause },
+  );
+}
+
+/** The operator pressed Stop while a session was packed. */
+export function packingStopped(target: string): RagError {
+  return new RagError(
+    "stopped",
+    `Stopped while the session was packed. Nothing was written, and an earlier ${quote(target)} is as it was: run the cell again to begin anew.`,
+  );
+}
+
+/** There is nothing to open a session from. */
+export function sessionPackMissing(from: string, cause: unknown, there: string | null = null): RagError {
+  const way =
+    there === null
+      ? ""
+      : ` The session is already in ${quote(there)}: leave from out of openSession to open what is there.`;
+  return new RagError(
+    "session_pack_missing",
+    `There is nothing to open a session from at ${quote(from)} (${(cause as NodeJS.ErrnoException | null)?.code ?? "missing"}). Name the zip that packSession wrote, or the folder that holds what was in it; on Kaggle, attach the dataset or the notebook's output and look below /kaggle/input.${way}`,
+    { cause },
+  );
+}
+
+/** A pack that is not opened; `entry` is the one that breaks the rule. */
+export function badSessionPack(path: string, entry: string | null, problem: string, cause?: unknown): RagError {
+  const where = entry === null ? "" : `its entry ${quote(entry)} `;
+  return new RagError(
+    "bad_session_pack",
+    `No session can be opened from ${quote(path)}: ${where}${problem}. Nothing of it was kept. Copy or download it again, or make it anew with packSession where the session is.`,
+    { cause },
+  );
+}
+
+/** Another session has the name that a pack would be opened under. */
+export function sessionTaken(name: string, dir: string, there: string, from: string, pack: string): RagError {
+  return new RagError(
+    "session_taken",
+    `In ${quote(dir)} there is ${there}; ${quote(from)} holds ${pack}. Nothing was changed. To open what is there, leave from out; to open the pack beside it, take another name, such as openSession({ name: ${quote(`${name}-2`)}, from }).`,
+  );
+}
+
+/** Another kernel unpacks a session of the same name. */
+export function sessionBeingUnpacked(
+  name: string,
+  path: string,
+  owner: { readonly pid: number; readonly host: string } | null,
+): RagError {
+  const who = owner ? `Process ${owner.pid} on ${quote(owner.host)}` : "Another process";
+  return new RagError(
+    "session_in_use",
+    `${who} is unpacking session ${quote(name)}. Wait for it, or open the session under another name. If it is surely gone, remove ${quote(path)}.`,
+  );
+}
+
+/** A write failed while a session was unpacked. */
+export function sessionUnpackFailed(dir: string, cause: unknown): RagError {
+  return new RagError(
+    "pack_write_failed",
+    `Can't unpack the session into ${quote(dir)}. ${writeRemedy(cause, "Open the session with another dir")} Nothing of it was kept.`,
+    { cause },
+  );
+}
+
+/** Why a write failed, in words; `way` is another place. */
+function writeRemedy(cause: unknown, way: string): string {
+  const system = (cause as { cause?: unknown } | null)?.cause ?? cause;
+  const { code } = system as NodeJS.ErrnoException;
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return `The disk is full. Free space there and run the cell again. ${way}.`;
+  if (code === "EROFS" || code === "EACCES" || code === "EPERM") return `It can't be written. ${way}.`;
+  return `The system says: ${quote(system instanceof Error ? system.message : String(system))}. ${way}.`;
 }
 
 // kit for Kaggle

@@ -7,6 +7,7 @@ import type { Bin, ChunkRun, DenseRun, DenseVectors } from "../schema/types.js";
 import { contextOf, modelKeys, runStage, type Session, type StageWork } from "../stage.js";
 import { openMatrix, openRowWriter } from "../store/arrays.js";
 import { openChunkReader } from "../store/chunks.js";
+import { denseRunBytes } from "../store/estimate.js";
 import { vectorsName } from "../store/layout.js";
 import { encodeChunks } from "./encode.js";
 import { type EnsemblePlan, fuseRows, planEnsemble } from "./ensemble.js";
@@ -63,6 +64,7 @@ export async function runDense(session: Session, chunks: ChunkRun, options: Dens
     },
     models,
     rerun: options.rerun ?? false,
+    space: () => ({ bytes: bytesOf(chunks, settings, models, parts, plan) }),
     work: async (work) => {
       const reader = await openChunkReader(chunks);
       try {
@@ -108,6 +110,18 @@ function checkedWeights(weights: DenseOptions["weights"], keys: readonly string[
     if (!(Number.isFinite(weight) && weight > 0)) throw badOption("weights", weights, "a weight is a number above 0");
   }
   return weights;
+}
+
+/** What the run will take on the disk, at most. */
+function bytesOf(
+  { count, tokens }: ChunkRun,
+  { tokenBudget }: Settings,
+  models: readonly LocatedModel[],
+  parts: readonly { readonly dim: number }[],
+  plan: EnsemblePlan | null,
+): number {
+  const kept = models.map(({ card }, i) => ({ dim: card.dim, kept: parts[i]?.dim as number }));
+  return denseRunBytes({ rows: count, tokens, tokenBudget }, kept, plan?.dim ?? 0);
 }
 
 function dimOf(model: LocatedModel, cut: number | null): number {

@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
-import { freeBytes } from "../models/plan.js";
 import { defaultThreads } from "../runtime/threads.js";
+import { freeBytes } from "../store/disk.js";
 import { type Check, missing, note, ok } from "./check.js";
 
 /** Below the first a stage may not fit; below the second not even a journal does. */

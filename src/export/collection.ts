@@ -26,6 +26,8 @@ export interface CollectionSource {
   readonly dense: DenseRun | null;
   readonly sparse: SparseRun | null;
   readonly rerank: RerankRun | null;
+  /** `tokenizer.json` of each sparse engine that has one on this machine, by the engine's name. */
+  readonly tokenizers: ReadonlyMap<string, string>;
 }
 
 /** How {@link writeCollection} reports, and is stopped. */
@@ -136,7 +138,7 @@ async function writeSparse(work: Work): Promise<void> {
   const { folder, plan, source, vectors, counter, signal, put } = work;
   for (const [i, { path, name, vectors: engine, vocabulary }] of plan.sparse.entries()) {
     const { source: rows } = vectors.sparse[i] as (typeof vectors.sparse)[number];
-    const terms = await vocabularyOf((source.sparse as SparseRun).dir, engine);
+    const terms = await vocabularyOf((source.sparse as SparseRun).dir, engine, source.tokenizers.get(name));
     const lines = counter.over(sparseLines(chunksOf(work), engine, rows, terms, signal));
     const written = await writeJsonLines(join(folder, path), lines, "the sparse vectors");
     put(path, "sparse", written, { name, rows: written.rows });

@@ -1,6 +1,7 @@
 import { rm, stat } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
-import { exportNotVerified, foreignRun, sameStageTwice, wrongRun } from "../core/errors.js";
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
+import { exportNotVerified, foreignRun, RagError, sameStageTwice, wrongRun } from "../core/errors.js";
+import { contentId } from "../core/hash.js";
 import type { ManifestArtefact } from "../schema/manifest.js";
 import type {
   Artefact,
@@ -16,6 +17,7 @@ import type {
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
 import { writeCollection, writeManifest } from "./collection.js";
 import { MANIFEST_FILE } from "./names.js";
+import { exportSpace } from "./space.js";
 import { buildSummary } from "./summary.js";
 import { togglesOf } from "./toggles.js";
 import { sha256OfFile, verifyExport } from "./verify.js";
@@ -62,7 +64,7 @@ export async function exportCollection(
   );
   const settings = {
     collection,
-    folder: relative(session.dir, folder) || ".",
+    folder: placeOf(session.dir, folder),
     toggles: togglesOf(session.settings, session.provenance),
   };
   const input = (rerun: boolean) => ({
@@ -73,6 +75,12 @@ export async function exportCollection(
     models: [],
     rerun,
     inMemory: { folder, manifest: join(folder, MANIFEST_FILE) },
+    space: () =>
+      exportSpace(folder, collection, chunks, {
+        dense,
+        sparse: sparse?.kind === "sparse" ? sparse : null,
+        rerank: rerank?.kind === "rerank" ? rerank : null,
+      }),
     work: (work: StageWork) => write(work, context, parts, collection, folder),
   });
   const run = await runStage(context, input(options.rerun ?? false));
@@ -86,11 +94,12 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
   const sparse = parts.sparse?.kind === "sparse" ? parts.sparse : null;
   const rerank = parts.rerank?.kind === "rerank" ? parts.rerank : null;
   const startedAt = new Date().toISOString();
+  const tokenizers = await tokenizersOf(work, context, sparse);
   let line: ReturnType<StageWork["progress"]> | null = null;
   const written = await work.recorder.timed("write", () =>
     writeCollection(
       folder,
-      { collection, chunks, dense, sparse, rerank },
+      { collection, chunks, dense, sparse, rerank, tokenizers },
       {
         signal: work.signal,
         onProgress: (done, total) => {
@@ -136,6 +145,36 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
     manifest: MANIFEST_FILE,
     checks,
   };
+}
+
+/** A folder as the run's settings have it: relative within the session's, else by a hash, since a run stores no path of the machine. */
+function placeOf(sessionDir: string, folder: string): string {
+  const path = relative(sessionDir, folder).split(sep).join("/") || ".";
+  return path === ".." || path.startsWith("../") || isAbsolute(path) ? contentId("outside", path) : path;
+}
+
+/** The tokenizers of the engines that have one, where the models they were made by are on this machine. */
+async function tokenizersOf(
+  work: StageWork,
+  { locate }: SessionContext,
+  sparse: SparseRun | null,
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const { name, model } of sparse?.vectors ?? []) {
+    if (!model) continue;
+    const located = await locate([{ key: model.key, role: "sparse" }]).catch((error) => {
+      if (error instanceof RagError) return [];
+      throw error;
+    });
+    const same = located.find(({ fingerprint }) => fingerprint === model.fingerprint);
+    if (same) found.set(name, same.tokenizerFile);
+    else
+      work.note(
+        "terms_without_words",
+        `The model ${model.key} is not on this machine as it made the sparse vectors, so their indices have no words beside them.`,
+      );
+  }
+  return found;
 }
 
 function plain({ path, role, bytes, sha256 }: ManifestArtefact): Artefact {

@@ -181,7 +181,7 @@ function modelSection(model: ModelUse): ManifestModel {
     hf_model_id: model.hubId,
     revision: model.revision,
     fingerprint: model.fingerprint,
-    served_from: model.root,
+    served_from: model.servedFrom,
     precision: model.dtype,
     device: model.device,
     max_tokens: model.maxTokens,

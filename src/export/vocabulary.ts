@@ -1,29 +1,26 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { flatName } from "../core/flat-name.js";
 import type { SparseVectors } from "../schema/types.js";
 
 /**
  * The term of each index of a sparse engine: its own vocabulary file, or the
  * tokenizer's. Null where neither can be read; the indices mean the same then,
  * only without words beside them.
+ *
+ * @param dir of the sparse run
+ * @param tokenizer the `tokenizer.json` of the engine's model, where it is on this machine
  */
 export async function vocabularyOf(
   dir: string,
-  vectors: SparseVectors,
+  vectors: Pick<SparseVectors, "vocabulary">,
+  tokenizer: string | undefined,
 ): Promise<readonly (string | undefined)[] | null> {
   if (vectors.vocabulary !== null) {
     const text = await readFile(join(dir, vectors.vocabulary), "utf8");
     return text.endsWith("\n") ? text.slice(0, -1).split("\n") : text.split("\n");
   }
-  if (!vectors.model) return null;
-  const { root, hubId } = vectors.model;
-  // The second name is the one it has in a packed folder.
-  for (const name of ["tokenizer.json", flatName(hubId, "tokenizer.json")]) {
-    const text = await readFile(join(root, name), "utf8").catch(() => null);
-    if (text !== null) return tokensOf(text);
-  }
-  return null;
+  const text = tokenizer === undefined ? null : await readFile(tokenizer, "utf8").catch(() => null);
+  return text === null ? null : tokensOf(text);
 }
 
 /** Tokens by id from a `tokenizer.json`: `model.vocab` as an object (WordPiece, BPE) or as pairs (Unigram). */

@@ -10,6 +10,7 @@ import {
 import type { Candidate, DenseRun, FusedRun, QueryCandidates, QuerySet, Skipped, SparseRun } from "../schema/types.js";
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
+import { fuseRunBytes, SPLADE_TERMS } from "../store/estimate.js";
 import { RRF_K, reciprocalRankFusion } from "./rrf.js";
 import { type RankedSource, rankDense, rankSparse } from "./sources.js";
 import { weightedFusion } from "./weighted.js";
@@ -78,6 +79,7 @@ export async function fuse(
     models: [],
     rerun: options.rerun ?? false,
     inMemory: { queries },
+    space: () => ({ bytes: fuseRunBytes(queries.queries.length, depth, numbersOf(dense, engines.length)) }),
     work: async (work) => {
       for (const { code, message, count } of queries.notes) work.note(code, message, count);
       const sources: RankedSource[] = [];
@@ -99,6 +101,11 @@ function prefixesOf({ card }: SessionContext, dense: DenseRun | null, engines: r
   const embedders = (dense?.vectors ?? []).flatMap(({ model }) => (model ? [card(model.key, "dense")] : []));
   const splade = engines.filter((engine) => engine !== "bm25").map((engine) => card(engine, "sparse"));
   return Object.fromEntries([...embedders, ...splade].map(({ key, queryPrefix }) => [key, queryPrefix]));
+}
+
+/** Numbers that the models give for one query, at most. */
+function numbersOf(dense: DenseRun | null, engines: number): number {
+  return engines * SPLADE_TERMS + (dense?.vectors.reduce((sum, { dim }) => sum + dim, 0) ?? 0);
 }
 
 /** At most one run of each stage, all of the same chunks. */

@@ -20,8 +20,8 @@ import { writeAtomic } from "../store/atomic.js";
 import { type KitContents, type KitEntry, kitContents } from "./contents.js";
 import { beginKit, type EarlierKit, finishKit, lookAtKitFolder, SUMS } from "./folder.js";
 import { licencesText } from "./licences.js";
-import { type HashedEntry, writeArchive } from "./tar.js";
 import { kitMetadata, kitReadme, usualKitName } from "./texts.js";
+import { type HashedEntry, writeArchive } from "./write-archive.js";
 
 /** What of a kit its maker decides. */
 export interface KitOptions {

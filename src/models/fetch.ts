@@ -1,13 +1,14 @@
 import { modelCacheFull, RagError } from "../core/errors.js";
 import type { PrimeFetch } from "../schema/cache-types.js";
 import type { Stoppable } from "../stage.js";
+import { shortageOf } from "../store/disk.js";
 import type { HubAccess } from "./hub/access.js";
 import type { Wanted } from "./hub/download.js";
 import { fillCache } from "./hub/fill.js";
 import { hubLayout, writeMainRef } from "./hub/layout.js";
 import type { Retries } from "./hub/retry.js";
 import { type MissingFiles, missingFilesError, type Places } from "./locate.js";
-import { bytesOnDisk, type Fetch, freeBytes, planFetch, SPARE_BYTES } from "./plan.js";
+import { bytesOnDisk, type Fetch, planFetch } from "./plan.js";
 import type { ModelShelf } from "./shelf.js";
 
 /** What the hub can say that leaves a model where it was: missing. */
@@ -57,8 +58,8 @@ export async function fetchMissing(
   const wanted = filesOf(fetches);
   const bytes = sum(wanted.map(({ file }) => file.bytes));
   const toFetch = bytes - sum(await Promise.all(wanted.map(({ hubId, file }) => bytesOnDisk(cacheDir, hubId, file))));
-  const free = await freeBytes(cacheDir);
-  if (free !== null && toFetch + SPARE_BYTES > free) throw modelCacheFull(cacheDir, toFetch + SPARE_BYTES, free);
+  const short = await shortageOf(cacheDir, toFetch);
+  if (short) throw modelCacheFull(cacheDir, short.needed, short.free);
 
   const line = progress({ label: "prime · fetch", total: bytes / 1e6, unit: "MB", before: (bytes - toFetch) / 1e6 });
   try {
@@ -74,7 +75,6 @@ export async function fetchMissing(
       resumedBytes: filled.resumedBytes,
       seconds: (performance.now() - began) / 1000,
       retries: retries.count + filled.retries,
-      cacheDir,
     };
   } catch (error) {
     line.fail(error instanceof Error ? error.message : String(error));

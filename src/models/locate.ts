@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { basename, relative, resolve, sep } from "node:path";
 import { missingModelFiles, modelConfigDisagrees, modelFileBad, noDtype, noOnnx } from "../core/errors.js";
 import { canonicalJson, sha256 } from "../core/hash.js";
 import { checkModelConfigs } from "../schema/model-config.js";
@@ -71,7 +71,7 @@ export async function locateModel(card: ModelCard, places: Places): Promise<Loca
         continue;
       }
       const revision = place.revision ?? lockedModel(theirs, card)?.revision ?? null;
-      return openFolder(card, dtype, place, { ...files, checked: whole, revision, passed });
+      return openFolder(card, dtype, place, root, { ...files, checked: whole, revision, passed });
     }
   }
   const closest = passed.reduce<PassedFolder | null>(
@@ -173,6 +173,7 @@ async function openFolder(
   card: ModelCard,
   dtype: string,
   { folder }: ModelFolder,
+  root: string,
   found: ModelFiles & {
     readonly checked: readonly CheckedFile[];
     readonly revision: string | null;
@@ -201,6 +202,7 @@ async function openFolder(
   return {
     card,
     root: folder,
+    servedFrom: [basename(root), ...relative(root, folder).split(sep)].filter((part) => part !== "").join("/"),
     revision: found.revision ?? `content:${fingerprint.slice(0, 16)}`,
     dtype,
     onnxFile: found.onnx.place,

@@ -3,9 +3,9 @@ import { lstat, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { modelFileBad, packDiskFull } from "../core/errors.js";
 import { openAtomic } from "../store/atomic.js";
+import { shortageOf } from "../store/disk.js";
 import { digestFile } from "./digest.js";
 import type { PackedFile } from "./pack-plan.js";
-import { freeBytes, SPARE_BYTES } from "./plan.js";
 
 /** One block in memory at a time; between two of them a Stop is seen. */
 const BLOCK_BYTES = 1 << 20;
@@ -29,9 +29,9 @@ export async function filesToCopy(
     if (await stands(join(dir, file.name), file, signal)) onDone(file.bytes);
     else missing.push(file);
   }
-  const needed = missing.reduce((sum, { bytes }) => sum + bytes, 0) + SPARE_BYTES;
-  const free = missing.length === 0 ? null : await freeBytes(dir);
-  if (free !== null && needed > free) throw packDiskFull(dir, needed, free);
+  const bytes = missing.reduce((sum, file) => sum + file.bytes, 0);
+  const short = await shortageOf(dir, bytes);
+  if (short) throw packDiskFull(dir, short.needed, short.free);
   return missing;
 }
 

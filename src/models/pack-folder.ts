@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { folderTaken, quoteList } from "../core/errors.js";
 import { DATASET_METADATA, type DatasetName, parseDatasetMetadata } from "../schema/dataset-metadata.js";
 import { formatModelsLock, type ModelsLock } from "../schema/models-lock.js";
-import { removeLeftovers, syncFolder, writeAtomic } from "../store/atomic.js";
+import { ASIDE, removeLeftovers, syncFolder, writeAtomic } from "../store/atomic.js";
 import { ROOT_LOCK, readLock } from "./lock-file.js";
 import { namesOfLock, PACK_SUMS, packTexts } from "./pack-plan.js";
 
@@ -12,7 +12,6 @@ import { namesOfLock, PACK_SUMS, packTexts } from "./pack-plan.js";
  * have left, so that the folder is known for a pack before it has its own lock file.
  */
 export const UNFINISHED_LOCK = "models.lock.json.unfinished";
-const ASIDE = /^\..*\.\d+\.\d+\.tmp$/s;
 
 /** What stands in a folder that a pack is to be written to. */
 export interface EarlierPack {

@@ -1,5 +1,3 @@
-import { statfs } from "node:fs/promises";
-import { dirname } from "node:path";
 import { hubFilesMissing } from "../core/errors.js";
 import type { PlannedFile, PlannedModel } from "../schema/cache-types.js";
 import type { HubFile } from "../schema/hub-api.js";
@@ -11,9 +9,6 @@ import { bytesAt, hubLayout } from "./hub/layout.js";
 import type { Retries } from "./hub/retry.js";
 import type { MissingFiles, Places } from "./locate.js";
 import { lockedModel, readLock } from "./lock-file.js";
-
-/** Room that is left free beside what is written: a full disk harms more than this. */
-export const SPARE_BYTES = 64 << 20;
 
 /** A model that is to be fetched: which files, at which commit. */
 export interface Fetch {
@@ -92,16 +87,4 @@ function plannedModel(
   const bytes = files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
   const toFetch = state === "on disk" ? 0 : files.reduce((sum, file) => sum + (file.bytes ?? 0) - file.onDisk, 0);
   return { key, role, hubId, dtype, licence, commercialUse, state, revision, root, files, bytes, toFetch };
-}
-
-/** Bytes that are free where a folder is, or would be; null where the system does not say. */
-export async function freeBytes(folder: string): Promise<number | null> {
-  for (let at = folder; ; at = dirname(at)) {
-    try {
-      const { bavail, bsize } = await statfs(at);
-      return bavail * bsize;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || dirname(at) === at) return null;
-    }
-  }
 }

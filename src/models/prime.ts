@@ -4,21 +4,13 @@ import { inspectOnnxFile } from "../runtime/onnx-file.js";
 import type { PrimePlan } from "../schema/cache-types.js";
 import type { LocatedModel, ModelCard } from "../schema/model-types.js";
 import type { LockedModel } from "../schema/models-lock.js";
-import type { PrimedModel, PrimeRun } from "../schema/types.js";
-import {
-  contextOf,
-  modelUse,
-  runStage,
-  type Session,
-  type StageWork,
-  type Stoppable,
-  underStop,
-  withCard,
-} from "../stage.js";
+import type { Note, PrimedModel, PrimeRun } from "../schema/types.js";
+import { contextOf, modelUse, runStage, type Session, type Stoppable, underStop, withCard } from "../stage.js";
+import { freeBytes } from "../store/disk.js";
 import { fetchMissing, planFetches } from "./fetch.js";
 import { type Look, locateModels, lookForModels, missingFilesError, type Places } from "./locate.js";
 import { extendLock } from "./lock-file.js";
-import { freeBytes, plannedFetch, plannedMissing, plannedOnDisk } from "./plan.js";
+import { plannedFetch, plannedMissing, plannedOnDisk } from "./plan.js";
 import { type ModelShelf, modelsOfSettings, shelfOf } from "./shelf.js";
 
 /** Options of {@link primeCache}. */
@@ -88,9 +80,9 @@ export async function primeCache(
     models: located,
     rerun: options.rerun ?? false,
     began,
-    inMemory: { fetched },
-    work: async (work) => {
-      notePassed(work, located);
+    // Which folders serve is a matter of this machine and of now.
+    inMemory: { fetched, notes: passedFolders(located) },
+    work: async () => {
       const primed: PrimedModel[] = located.map((model) => ({
         model: modelUse(model),
         role: model.card.role,
@@ -177,15 +169,13 @@ function lockEntries(located: readonly LocatedModel[], { relock = false }: Prime
   return entries;
 }
 
-function notePassed(work: StageWork, located: readonly LocatedModel[]): void {
-  for (const { card, root, passed } of located) {
-    for (const { folder, problems } of passed) {
+/** Folders that come before the one that serves, and what is wrong with them. */
+function passedFolders(located: readonly LocatedModel[]): Note[] {
+  return located.flatMap(({ card, root, passed }) =>
+    passed.map(({ folder, problems }) => {
       const more = problems.length > 2 ? ` and ${problems.length - 2} more` : "";
-      work.note(
-        "folder_passed_over",
-        `${card.key} is served by ${root}; ${folder} comes before it and does not serve (${problems.slice(0, 2).join("; ")}${more}).`,
-        problems.length,
-      );
-    }
-  }
+      const message = `${card.key} is served by ${root}; ${folder} comes before it and does not serve (${problems.slice(0, 2).join("; ")}${more}).`;
+      return { code: "folder_passed_over", message, count: problems.length };
+    }),
+  );
 }

@@ -1,15 +1,25 @@
+import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { badArchive, badOption, packWriteFailed, RagError, unpackingStopped } from "../core/errors.js";
+import { contentOf } from "../archive/content.js";
+import type { Archive, Refuse } from "../archive/entry.js";
+import {
+  badArchive,
+  badOption,
+  folderTaken,
+  packWriteFailed,
+  quoteList,
+  RagError,
+  unpackingStopped,
+} from "../core/errors.js";
 import type { CachePack, PackedModel } from "../schema/cache-types.js";
 import type { ModelsLock } from "../schema/models-lock.js";
 import { contextOf, type Session, type Stoppable, underStop, withCard } from "../stage.js";
 import { writeAtomic } from "../store/atomic.js";
-import type { Archive } from "./archive/entry.js";
-import { contentOf, type Listing, listArchive } from "./archive/listing.js";
+import { freeBytes } from "../store/disk.js";
+import { openFolderAside } from "../store/folder-aside.js";
+import { type Listing, listArchive } from "./archive/listing.js";
 import { entryRules } from "./archive/rules.js";
-import { freeBytes } from "./plan.js";
 import { type ModelShelf, shelfOf } from "./shelf.js";
-import { checkEmpty, openFolderAside } from "./unpack-folder.js";
 
 /**
  * Unpacks an archive of a folder that `packCache` wrote: zip, as Kaggle gives a
@@ -32,8 +42,8 @@ export async function unpackCache(session: Session, archive: string, dir: string
   const { lock, sizes, bytes } = await underStop(context, "prime", async (tools) => {
     await checkEmpty(folder);
     // Loaded when it is needed: the readers of archives are a tenth of the package's import.
-    const { openArchive } = await import("./archive/open.js");
-    const opened = await openArchive(from);
+    const { openArchive } = await import("../archive/open.js");
+    const opened = await openArchive(from, (entry, problem, cause) => badArchive(from, entry, problem, cause));
     try {
       return await unpack(opened, folder, tools);
     } catch (error) {
@@ -50,7 +60,7 @@ export async function unpackCache(session: Session, archive: string, dir: string
 
 async function unpack(archive: Archive, folder: string, { signal, progress }: Stoppable): Promise<Listing> {
   const listing = await listArchive(archive, folder, await freeBytes(folder), signal);
-  const aside = await openFolderAside(folder);
+  const aside = await openFolderAside(folder, (cause) => packWriteFailed(folder, cause));
   const line = progress({ label: "prime · unpack", total: listing.bytes / 1e6, unit: "MB" });
   let done = 0;
   const tell = (name: string) => (bytes: number) => {
@@ -77,7 +87,7 @@ async function writeEntries(
   signal: AbortSignal,
   tell: (name: string) => (bytes: number) => void,
 ): Promise<void> {
-  const refuse = (entry: string, problem: string) => badArchive(archive.path, entry, problem);
+  const refuse: Refuse = (entry, problem, cause) => badArchive(archive.path, entry, problem, cause);
   const rules = entryRules(refuse);
   const missing = new Set(sizes.keys());
   for await (const entry of archive.entries(signal)) {
@@ -120,4 +130,14 @@ function rowOf(shelf: ModelShelf, hubId: string) {
     if (error instanceof RagError && error.code === "unknown_model") return null;
     throw error;
   }
+}
+
+/** @throws RagError `folder_taken` where a folder is there and not empty */
+async function checkEmpty(dir: string): Promise<void> {
+  const way = "Name a new folder or an empty one";
+  const names: string[] = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw folderTaken(dir, error.code === "ENOTDIR" ? "it is no folder" : error.message, way);
+  });
+  if (names.length > 0) throw folderTaken(dir, `it holds ${quoteList(names, 5)}, and is to be empty`, way);
 }

@@ -1,7 +1,7 @@
 import { type Batch, planBatches } from "../core/batches.js";
 import { joinRows, packOutput, type RowKind, splitRows } from "../runtime/row-bytes.js";
 import { padBatch } from "../runtime/tokenizer.js";
-import type { BatchReport, Encoder } from "../runtime/types.js";
+import type { BatchReport, TokenizedText } from "../runtime/types.js";
 import type { BatchRecord } from "../schema/types.js";
 import type { StageWork } from "../stage.js";
 import type { Journal } from "../store/journal.js";
@@ -40,14 +40,16 @@ export async function fillBlocks(
     const gone = rows.flatMap((_, i) => (found[i] ? [] : [i]));
     const records: BatchRecord[] = [];
     let memory: MemorySample | null = null;
-    const lengths = prepared.map(({ text }) => text.ids.length);
+    const texts = new Map(gone.map((i) => [i, (prepared[i] as PreparedRow).tokens()]));
+    const lengths = rows.map((_, i) => texts.get(i)?.ids.length ?? 0);
     for (const batch of planBatches(lengths, input.tokenBudget, input.maxRows, gone).batches) {
       const mine = batch.rows.map((i) => prepared[i] as PreparedRow);
-      const { output, report } = await encode(await encoder.get(), mine, input);
+      const sent = batch.rows.map((i) => texts.get(i) as TokenizedText);
+      const { output, report } = await (await encoder.get()).encode(padBatch(sent, input.padId));
       const payload = packOutput(output);
       for (const [r, row] of splitRows(payload, kind, mine.length).entries()) out[batch.rows[r] as number] = row;
       memory = sampleOf(report);
-      records.push(work.recorder.batch(recordOf(model.card.key, journal.frames.length, batch, mine, report), memory));
+      records.push(work.recorder.batch(recordOf(model.card.key, journal.frames.length, batch, sent, report), memory));
       await keep(work, input, mine, payload);
     }
     const frame = { records, memory, reused: rows.length - gone.length };
@@ -78,11 +80,12 @@ export async function runBatches(
     // One batch is always waiting in the child, so that it never idles while a result is made durable.
     const send = async (index: number) => {
       const prepared = await Promise.all((batches[index] as Batch).rows.map(input.row));
-      return { prepared, answer: encode(loaded, prepared, input) };
+      const texts = prepared.map(({ tokens }) => tokens());
+      return { prepared, texts, answer: loaded.encode(padBatch(texts, input.padId)) };
     };
     let current = send(frames.length);
     for (let index = frames.length; index < batches.length; index++) {
-      const { prepared, answer } = await current;
+      const { prepared, texts, answer } = await current;
       if (index + 1 < batches.length) {
         current = send(index + 1);
         current.then((sent) => sent.answer).catch(() => {});
@@ -90,7 +93,7 @@ export async function runBatches(
       const { output, report } = await answer;
       const batch = batches[index] as Batch;
       const memory = sampleOf(report);
-      const record = work.recorder.batch(recordOf(model, index, batch, prepared, report), memory);
+      const record = work.recorder.batch(recordOf(model, index, batch, texts, report), memory);
       const payload = packOutput(output);
       await work.recorder.timed("journal", () => journal.append({ records: [record], memory, reused: 0 }, payload));
       await keep(work, input, prepared, payload);
@@ -102,15 +105,6 @@ export async function runBatches(
     progress.fail(error instanceof Error ? error.message : String(error));
     throw error;
   }
-}
-
-function encode(encoder: Encoder, prepared: readonly PreparedRow[], input: PassInput) {
-  return encoder.encode(
-    padBatch(
-      prepared.map(({ text }) => text),
-      input.padId,
-    ),
-  );
 }
 
 async function keep(
@@ -138,7 +132,7 @@ function recordOf(
   model: string,
   index: number,
   batch: Batch,
-  prepared: readonly PreparedRow[],
+  texts: readonly TokenizedText[],
   report: BatchReport,
 ): Omit<BatchRecord, "at"> {
   return {
@@ -146,7 +140,7 @@ function recordOf(
     model,
     device: "cpu",
     rows: batch.rows.length,
-    tokens: prepared.reduce((sum, { text }) => sum + text.ids.length, 0),
+    tokens: texts.reduce((sum, { ids }) => sum + ids.length, 0),
     paddedTokens: batch.rows.length * batch.paddedTo,
     seconds: report.runSeconds,
   };

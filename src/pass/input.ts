@@ -12,7 +12,7 @@ export interface PassInput {
   readonly count: number;
   /** Counts the tokens of all rows; not asked for where a plan is on disk. */
   readonly measure: () => Promise<Measured>;
-  /** A row's tokens and the sha256 of its text, asked for when its batch is due. */
+  /** A row, asked for when its batch is due. */
   readonly row: (row: number) => Promise<PreparedRow>;
   readonly padId: number;
   readonly tokenBudget: number;
@@ -26,7 +26,8 @@ export interface PassInput {
 
 /** A row as its batch needs it. */
 export interface PreparedRow {
-  readonly text: TokenizedText;
+  /** Tokenises, which a row that is kept never needs. */
+  readonly tokens: () => TokenizedText;
   /** sha256 of the text; null where no rows are kept. */
   readonly hash: Uint8Array | null;
 }

@@ -48,7 +48,7 @@ export async function runTextPass<T>(work: StageWork, input: TextPassInput<T>): 
   const { stage, model, normalize, count, items, settings, maxRows = 256, kept = null, unit } = input;
   const tokenizer = await tokenizerOf(model);
   const prepare = (item: T) => ({
-    text: input.encode(tokenizer, item),
+    tokens: () => input.encode(tokenizer, item),
     hash: kept && createHash("sha256").update(kept.text(item)).digest(),
   });
   return runPass(work, {
@@ -107,11 +107,12 @@ async function measureTexts<T>(
   let row = 0;
   const pace = pacer(signal);
   for await (const item of items) {
-    const { text, hash } = prepare(item);
+    const { tokens, hash } = prepare(item);
     if (hash) hashes?.set(hash, row * 32);
-    lengths[row++] = text.ids.length;
-    if (text.lost > 0) truncated++;
-    lostTokens += text.lost;
+    const { ids, lost } = tokens();
+    lengths[row++] = ids.length;
+    if (lost > 0) truncated++;
+    lostTokens += lost;
     const turn = pace();
     if (turn) await turn;
   }

@@ -6,6 +6,7 @@ import type { LocatedModel } from "../schema/model-types.js";
 import type { FusedRun, Query, QueryRanking, QuerySet, RankedCandidate, RerankRun, Skipped } from "../schema/types.js";
 import { contextOf, modelUse, runStage, type Session, type StageWork, skipped } from "../stage.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
+import { rerankRunBytes } from "../store/estimate.js";
 
 /** Options of {@link rerank}; what is absent comes from the session's settings. */
 export interface RerankOptions {
@@ -61,6 +62,11 @@ export async function rerank(
     models: [model],
     rerun: options.rerun ?? false,
     inMemory: { queries },
+    space: () => {
+      const found = fused.results.map((result) => Math.min(candidates, result.candidates.length));
+      const kept = found.map((pairs) => Math.min(topK, pairs));
+      return { bytes: rerankRunBytes(sum(found), sum(kept)) };
+    },
     work: async (work) => {
       const pairs = pairsOf(fused, queries, candidates);
       const chunks = await openChunkReader({ dir: context.store.layout.runDir("chunk", chunkId) });
@@ -87,6 +93,10 @@ export async function rerank(
       }
     },
   });
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
 }
 
 /** All pairs, query by query, in the fused order. */

@@ -10,7 +10,6 @@ export interface PrimeFetch {
   readonly seconds: number;
   /** Attempts that failed and were repeated. */
   readonly retries: number;
-  readonly cacheDir: string;
 }
 
 /** One file of {@link PlannedModel}. */

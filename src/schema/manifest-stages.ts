@@ -9,7 +9,11 @@ const ModelSchema = z
     hf_model_id: z.string().describe("Hub id of the repository with the ONNX files"),
     revision: z.string().describe("Commit, or content: and a hash where the folder has none"),
     fingerprint: z.string().describe("sha256 over weights, tokenizer and configuration"),
-    served_from: z.string().describe("Folder that all files of the model were read from"),
+    served_from: z
+      .string()
+      .describe(
+        "Folder that all files of the model were read from: the name of the folder that was searched, and the way below it",
+      ),
     precision: z.string().describe("Type of the weights: fp32, fp16, int8"),
     device: z.string().describe("Where it ran: cpu, cuda:0, ..."),
     max_tokens: count().describe("Longest input in tokens, special tokens included"),

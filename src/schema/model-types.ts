@@ -50,8 +50,10 @@ export interface LocatedFile {
 /** A model whose files were found on disk. */
 export interface LocatedModel {
   readonly card: ModelCard;
-  /** The folder that holds the files. */
+  /** The folder that holds the files, absolute. */
   readonly root: string;
+  /** The same without a path of this machine: the name of the searched folder, and the way below it, with `/`. */
+  readonly servedFrom: string;
   readonly revision: string;
   readonly dtype: string;
   /** Absolute paths. */

@@ -5,6 +5,15 @@ export const RUN_SCHEMA = "rag-cells/run@1";
 
 const names = ["prime", "chunk", "dense", "sparse", "fuse", "rerank", "export"] as const;
 
+/** A file that a run names stands in the run's own folder: a run may have come from another machine. */
+const FileName = z.string().regex(/^(?!\.)[^/\\\p{Cc}]+$/u, "no name of a file in the run's folder");
+/** Vectors as dense and sparse runs list them. */
+const Vectors = z.looseObject({
+  file: FileName.optional(),
+  files: z.record(z.string(), FileName).optional(),
+  vocabulary: FileName.nullable().optional(),
+});
+
 /** What every stored run must have before its stage reads the rest. */
 const RunHead = z.looseObject({
   schema: z.literal(RUN_SCHEMA),
@@ -13,6 +22,7 @@ const RunHead = z.looseObject({
   resumedBatches: z.int().min(0),
   inputs: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
   settings: z.record(z.string(), z.unknown()),
+  vectors: z.array(Vectors).optional(),
   notes: z.array(z.object({ code: z.string(), message: z.string(), count: z.number().optional() })),
   telemetry: z.object({
     startedAt: z.string(),

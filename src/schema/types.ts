@@ -74,8 +74,11 @@ export interface ModelUse {
   readonly revision: string;
   /** sha256 of the files that decide results: weights, tokenizer, configuration. */
   readonly fingerprint: string;
-  /** The folder that served the files. */
-  readonly root: string;
+  /**
+   * The folder that served the files, without a path of this machine: the name of the folder
+   * among `modelDirs`, and the way below it, such as `my-models` or `hub/models--acme--tiny/snapshots/1f0c...`.
+   */
+  readonly servedFrom: string;
   readonly dtype: string;
   readonly device: string;
   /** Longest input in tokens, special tokens included. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { storeWriteFailed } from "../core/errors.js";
+import { RagError, storeWriteFailed } from "../core/errors.js";
 
 /** What a finished write left on disk: size in bytes and lower-case hex sha256, both computed on the way. */
 export interface Written {
@@ -13,15 +13,22 @@ export interface Written {
 export interface AtomicFile {
   /** Appends; resolves when the system has taken every byte. */
   write(chunk: Uint8Array | string): Promise<void>;
-  /** Makes the file durable under its name, in place of what was there. */
-  commit(): Promise<Written>;
+  /**
+   * Makes the file durable under its name, in place of what was there.
+   *
+   * @param check looks at the file while it is still aside; where it throws, what was there stays
+   */
+  commit(check?: (aside: string) => Promise<void>): Promise<Written>;
   /** Removes what was written. Safe to call twice, and after `commit`, which it does not undo. */
   abort(): Promise<void>;
 }
 
 /** Hashing blocks the event loop and one system call takes at most 2 GiB: larger chunks go through in pieces. */
 const PIECE_BYTES = 8 << 20;
-const ASIDE = /^\..*\.(\d+)\.\d+\.tmp$/s;
+/** A name near the 255 bytes that a file system allows is cut, so that it still fits with what is put around it. */
+const MOST_NAME = 60;
+/** The name of a file in the making: that of the file it will be, and the process that writes it. */
+export const ASIDE = /^\.(.*)\.(\d+)\.\d+\.tmp$/s;
 let counter = 0;
 
 /**
@@ -59,7 +66,7 @@ export async function openAtomic(path: string, what = "the file"): Promise<Atomi
       return await work();
     } catch (cause) {
       await abort();
-      throw storeWriteFailed(path, what, cause);
+      throw cause instanceof RagError ? cause : storeWriteFailed(path, what, cause);
     }
   };
 
@@ -75,10 +82,11 @@ export async function openAtomic(path: string, what = "the file"): Promise<Atomi
           await writeFully(file, piece, position);
         }
       }),
-    commit: () =>
+    commit: (check) =>
       guard(async () => {
         await file.sync();
         await close();
+        await check?.(aside);
         await rename(aside, path);
         state = "committed";
         await syncFolder(dirname(path));
@@ -169,12 +177,15 @@ export async function syncFolder(dir: string): Promise<void> {
  * Removes aside files that killed processes left in a folder; those of living
  * processes stay. Call it under the folder's lock.
  *
+ * @param of only those of this file, in a folder that is not the library's own
  * @returns how many were removed
  */
-export async function removeLeftovers(dir: string): Promise<number> {
+export async function removeLeftovers(dir: string, of?: string): Promise<number> {
   let removed = 0;
   for (const name of await readdir(dir)) {
-    const pid = Number(ASIDE.exec(name)?.[1] ?? 0);
+    const [, file, owner = "0"] = ASIDE.exec(name) ?? [];
+    const pid = Number(owner);
+    if (of !== undefined && file !== of.slice(0, MOST_NAME)) continue;
     if (pid === 0 || pid === process.pid || isAlive(pid)) continue;
     await rm(join(dir, name), { force: true });
     removed++;
@@ -185,8 +196,7 @@ export async function removeLeftovers(dir: string): Promise<number> {
 async function openAside(path: string): Promise<{ file: FileHandle; aside: string }> {
   const dir = dirname(path);
   await mkdir(dir, { recursive: true });
-  // Cut, so that a name near the 255 bytes a file system allows still fits with what is put around it.
-  const name = basename(path).slice(0, 60);
+  const name = basename(path).slice(0, MOST_NAME);
   for (;;) {
     const aside = join(dir, `.${name}.${process.pid}.${counter++}.tmp`);
     try {

@@ -180,6 +180,28 @@ async function readFrames<M>(file: FileHandle, size: number, at: number): Promis
   return { frames, end };
 }
 
+/** How many frames a journal holds, under whatever key, by their heads alone. Nothing is written; 0 for a file that is no journal. */
+export async function countFrames(path: string): Promise<number> {
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    const start = await readExactly(file, 0, Math.min(size, MOST_HEADER));
+    const lineEnd = start.indexOf(10);
+    const header = lineEnd < 0 ? null : parseHead(start.toString("utf8", 0, lineEnd));
+    if (header?.schema !== SCHEMA) return 0;
+    let frames = 0;
+    for (let at = lineEnd + 1 + header.bytes + 1; at + HEAD <= size; ) {
+      const head = await readExactly(file, at, HEAD);
+      at += HEAD + head.readUInt32LE(4) + head.readUInt32LE(8);
+      if (head.readUInt32LE(0) !== MAGIC || at > size) break;
+      frames++;
+    }
+    return frames;
+  } finally {
+    await file.close();
+  }
+}
+
 /** Whether a journal that can't be used held any finished batch, as far as can be told: more than a header that was torn. */
 async function holdsFrames(file: FileHandle, size: number): Promise<boolean> {
   if (size === 0) return false;

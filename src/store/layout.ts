@@ -29,11 +29,31 @@ export function layoutOf(dir: string): SessionLayout {
   };
 }
 
+/** How the folder of a run in the making is called. */
+export const PARTIAL = /\.partial$/;
+
+/** Folders that no one reads: a run that another took the place of, and one that was being removed. */
+export const LEFTOVER = /\.(old|removed)$/;
+
+/** What a folder is called from the moment that it is removed: nothing below takes it for a run any more. */
+export function removedName(path: string): string {
+  return `${path}.removed`;
+}
+
 /** The manifest of a run, written last. */
 export const RUN_FILE = "run.json";
 
 /** Stands in a run in the making that was begun with `rerun`. */
 export const RERUN_MARKER = "rerun";
+
+/** Where Kaggle keeps what a notebook writes. */
+export const KAGGLE_WORKING = "/kaggle/working";
+
+/** What a folder under a stage's is: a finished run, one in the making, or the one that a new one is taking the place of. */
+export function runOf(folder: string): { readonly id: string; readonly state: "finished" | "in the making" | "old" } {
+  const [, id = "", ending = ""] = /^(.*?)(\.partial|\.old)?$/s.exec(folder) ?? [];
+  return { id, state: ending === ".partial" ? "in the making" : ending === ".old" ? "old" : "finished" };
+}
 
 /** How the names of journals end. */
 export const JOURNAL_ENDING = ".journal";

@@ -106,9 +106,3 @@ export function openRunStore(dir: string): RunStore {
     },
   };
 }
-
-/** Ids of a stage's finished runs, in no order. */
-export async function listRuns(layout: SessionLayout, stage: StageName): Promise<string[]> {
-  const names = await readdir(layout.stageDir(stage)).catch(() => []);
-  return names.filter((name) => !/\.(partial|old)$/.test(name));
-}

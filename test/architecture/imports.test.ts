@@ -10,6 +10,7 @@ const rooms: Record<string, readonly string[]> = {
   schema: [],
   core: ["schema"],
   store: ["schema", "core"],
+  archive: ["schema", "core"],
   telemetry: ["schema", "core"],
   runtime: ["schema", "core"],
   charts: ["schema", "core", "telemetry"],
@@ -18,11 +19,13 @@ const rooms: Record<string, readonly string[]> = {
   ...Object.fromEntries(
     ["models", "chunk", "dense", "sparse", "fuse", "rerank", "export"].map((stage) => [
       stage,
-      ["schema", "core", "store", "telemetry", "runtime", "stage.ts", "pass"],
+      ["schema", "core", "store", "archive", "telemetry", "runtime", "stage.ts", "pass"],
     ]),
   ),
+  move: ["schema", "core", "store", "archive", "stage.ts"],
   "look.ts": ["schema", "core", "store", "charts", "models", "stage.ts"],
-  "session.ts": ["schema", "core", "store", "runtime", "models", "stage.ts"],
+  runs: ["schema", "core", "store", "charts", "stage.ts"],
+  "session.ts": ["schema", "core", "store", "runtime", "models", "move", "stage.ts"],
   "index.ts": [
     "schema",
     "core",
@@ -35,13 +38,15 @@ const rooms: Record<string, readonly string[]> = {
     "fuse",
     "rerank",
     "export",
+    "runs",
+    "move",
     "stage.ts",
     "look.ts",
     "session.ts",
   ],
   notebook: ["core"],
-  kit: ["schema", "core", "store", "models", "stage.ts"],
-  doctor: ["schema", "core", "runtime", "models", "stage.ts", "notebook"],
+  kit: ["schema", "core", "store", "archive", "models", "stage.ts"],
+  doctor: ["schema", "core", "store", "runtime", "models", "stage.ts", "notebook"],
   cli: ["core", "notebook", "kit", "doctor", "session.ts", "index.ts"],
 };
 
@@ -57,8 +62,9 @@ const packages: Record<string, readonly string[]> = {
   arquero: ["charts/tables.ts"],
   stemmer: ["sparse/bm25-terms.ts"],
   "faiss-node": ["export/faiss-node.ts"],
-  yauzl: ["models/archive/zip.ts"],
-  "tar-stream": ["models/archive/tar.ts", "kit/tar.ts"],
+  yauzl: ["archive/zip.ts"],
+  "tar-stream": ["archive/tar.ts", "archive/write-tar.ts"],
+  yazl: ["archive/write-zip.ts"],
 };
 
 /** Packages that one room shares. */

@@ -8,10 +8,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { startKernel } from "../../dist/notebook/kernel.js";
-import { random } from "../lib/random.ts";
+import { writeZipfCorpus } from "../lib/zipf.ts";
 
 const SIZES = [1_000, 10_000, 100_000];
-const SECTIONS = 100;
 const LIMIT_MB = 400;
 
 interface Figures {
@@ -25,25 +24,6 @@ interface Figures {
 
 const root = resolve(import.meta.dirname, "../..");
 const peakOf = ({ peaks }: Figures) => Math.max(...Object.values(peaks));
-
-/** Writes a corpus of `chunks` sections of about 30 words, drawn from 20,000 words by Zipf's law. */
-async function writeCorpus(dir: string, chunks: number): Promise<void> {
-  const next = random(42);
-  const letters = "abcdefghijklmnopqrstuvwxyz";
-  const word = (rank: number) => {
-    let text = "";
-    for (let n = rank + 1; n > 0; n = Math.floor(n / 26)) text += letters[n % 26];
-    return text.padEnd(3, "x");
-  };
-  for (let doc = 0; doc * SECTIONS < chunks; doc++) {
-    const sections: string[] = [];
-    for (let s = 0; s < SECTIONS; s++) {
-      const words = Array.from({ length: 30 }, () => word(Math.floor(20_000 ** next())));
-      sections.push(`## Section ${doc * SECTIONS + s}\n\n${words.join(" ")}.\n`);
-    }
-    await writeFile(join(dir, `doc-${String(doc).padStart(4, "0")}.md`), sections.join("\n"));
-  }
-}
 
 /** What the operator's cells do, in a real kernel; the last line is printed as JSON. */
 const cell = (dir: string, corpus: string) => `import * as rag from "rag-cells";
@@ -74,7 +54,7 @@ async function measure(chunks: number): Promise<Figures> {
   const dir = await mkdtemp(join(tmpdir(), "rag-memory-"));
   const corpus = join(dir, "corpus");
   await mkdir(corpus);
-  await writeCorpus(corpus, chunks);
+  await writeZipfCorpus(corpus, chunks);
   const kernel = await startKernel({ cwd: join(root, "notebooks") });
   try {
     let printed = "";

@@ -45,7 +45,7 @@ export function modelUse(key: string, more: Partial<ModelUse> = {}): ModelUse {
     hubId: `rag-cells/${key}`,
     revision: "content:5f2b9d01c77a4e10",
     fingerprint: sha256(key),
-    root: `notebooks/sample/models/${key}`,
+    servedFrom: `models/${key}`,
     dtype: "fp32",
     device: "cpu",
     maxTokens: 256,

@@ -64,7 +64,7 @@ export const model = (key: string): ModelUse => ({
   hubId: `example/${key}`,
   revision: "0123456789abcdef0123456789abcdef01234567",
   fingerprint: sha256(key),
-  root: "/nowhere/model",
+  servedFrom: "models/model",
   dtype: "fp32",
   device: "cpu",
   maxTokens: 256,
@@ -208,6 +208,7 @@ export async function makeSource(dir: string, options: CorpusOptions): Promise<C
     dense,
     sparse: options.sparse === false ? null : await makeSparse(await at("sparse"), chunks.id, rows),
     rerank: options.rerank === false ? null : makeRerank(chunks.id, rows),
+    tokenizers: new Map(),
   };
 }
 

@@ -15,7 +15,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import * as rag from "../../dist/index.js";
@@ -108,7 +108,7 @@ test("what is missing is fetched, pinned and used; afterwards no connection is t
   for (const { model, files } of run.models) {
     const name = model.key.replace("sample-", "");
     assert.equal(model.revision, hub.commit(model.hubId));
-    assert.equal(model.root, snapshotOf(at, hub, name));
+    assert.equal(model.servedFrom, relative(dirname(at.cacheDir), snapshotOf(at, hub, name)));
     const locked = lockOf(at).models[model.hubId];
     assert.equal(locked.revision, model.revision);
     assert.deepEqual(
@@ -293,7 +293,7 @@ test("an altered read-only folder is passed over, and the run says so", async (t
   const folder = join(dataset, "rag-cells-sample-dense");
   const before = await open(t, hub, at, { modelDirs: [dataset] });
   const first = await rag.primeCache(before, ["sample-dense"]);
-  assert.equal(first.models[0]?.model.root, folder);
+  assert.equal(first.models[0]?.model.servedFrom, `${basename(dataset)}/rag-cells-sample-dense`);
   assert.match(first.models[0]?.model.revision ?? "", /^content:/);
   before.close();
 
@@ -303,10 +303,11 @@ test("an altered read-only folder is passed over, and the run says so", async (t
   t.after(() => chmodSync(folder, 0o755));
   const session = await open(t, hub, at, { modelDirs: [dataset] });
   const run = await rag.primeCache(session, ["sample-dense"], { rerun: true });
-  assert.equal(run.models[0]?.model.root, snapshotOf(at, hub, "dense"));
+  assert.equal(run.models[0]?.model.servedFrom, relative(dirname(at.cacheDir), snapshotOf(at, hub, "dense")));
   assert.equal(run.id, first.id, "the same bytes, from elsewhere");
   const note = run.notes.find(({ code }) => code === "folder_passed_over");
   assert.ok(note?.message.includes(folder) && /config\.json: altered/.test(note.message), JSON.stringify(run.notes));
+  assert.ok(!readFileSync(join(run.dir, "run.json"), "utf8").includes(dataset), "no path of this machine is stored");
   const report = await rag.verifyCache(session, ["sample-dense"]);
   assert.ok(!report.ok && report.files.some(({ path, problem }) => path === folder && problem.includes("altered")));
 });
@@ -429,7 +430,7 @@ print(len(info.warnings), [(r.repo_id, r.nb_files) for r in info.repos])`;
     encoding: "utf8",
     env: { ...process.env, HF_HUB_OFFLINE: "1" },
   });
-  const root = models[0]?.model.root ?? "";
+  const root = join(dirname(at.cacheDir), models[0]?.model.servedFrom ?? "");
   assert.deepEqual(
     stdout.trim().split("\n"),
     [

@@ -275,7 +275,7 @@ test("a folder that is not empty is refused and left alone", async () => {
 });
 
 test("a disk without room is found before anything is written", async (t) => {
-  const mounted = await tmpfs(t, "size=70m");
+  const mounted = await tmpfs(t, "size=8m");
   if (!mounted) return;
   const archive = await archiveOf(zip(whole));
   await assert.rejects(rag.unpackCache(session, archive, join(mounted.dir, "out")), { code: "model_cache_full" });

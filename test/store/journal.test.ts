@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { openJournal } from "../../dist/store/journal.js";
+import { countFrames, openJournal } from "../../dist/store/journal.js";
 import { scratch } from "../lib/sample.ts";
 
 interface Meta {
@@ -44,8 +44,10 @@ test("cut at every byte, it keeps exactly the whole frames and goes on", async (
   const path = join(await scratch("journal"), "x.journal");
   for (let cut = 0; cut <= whole.length; cut++) {
     await writeFile(path, whole.subarray(0, cut));
+    const counted = await countFrames(path);
     const journal = await openJournal<Meta, Plan>(path, "key-a", other);
     ends.push(journal.frames.length);
+    assert.equal(counted, journal.frames.length);
     assert.deepEqual(journal.plan, cut < header ? await other() : plan, "half a plan is no plan");
     assert.ok(!journal.discarded, "nothing that was finished is lost to a torn header");
     if (cut % 50 === 0) {

@@ -1,10 +1,11 @@
-import { badArchive, packDiskFull, RagError } from "../../core/errors.js";
+import { contentOf } from "../../archive/content.js";
+import type { Archive, ArchiveEntry, Refuse } from "../../archive/entry.js";
+import { badArchive, packDiskFull } from "../../core/errors.js";
 import { flatName } from "../../core/flat-name.js";
 import { type LockedFile, type ModelsLock, parseModelsLock } from "../../schema/models-lock.js";
+import { spareBytes } from "../../store/disk.js";
 import { ROOT_LOCK } from "../lock-file.js";
 import { packTexts } from "../pack-plan.js";
-import { SPARE_BYTES } from "../plan.js";
-import type { Archive, ArchiveEntry } from "./entry.js";
 import { entryRules } from "./rules.js";
 
 /** A lock file of a thousand models has less. */
@@ -33,7 +34,7 @@ export async function listArchive(
   free: number | null,
   signal: AbortSignal,
 ): Promise<Listing> {
-  const refuse = (entry: string | null, problem: string) => badArchive(archive.path, entry, problem);
+  const refuse: Refuse = (entry, problem, cause) => badArchive(archive.path, entry, problem, cause);
   const rules = entryRules(refuse);
   const sizes = new Map<string, number>();
   let text: string | null = null;
@@ -46,7 +47,8 @@ export async function listArchive(
       throw refuse(entry.name, `has ${entry.bytes} bytes; of such a file at most ${MOST_TEXT} are read`);
     bytes += entry.bytes;
     // Also what ends the reading of an archive that unpacks without end.
-    if (free !== null && bytes + SPARE_BYTES > free) throw packDiskFull(dir, bytes + SPARE_BYTES, free);
+    const needed = bytes + spareBytes(bytes);
+    if (free !== null && needed > free) throw packDiskFull(dir, needed, free);
     sizes.set(name, entry.bytes);
     if (name === ROOT_LOCK) text = await readText(entry, refuse);
   }
@@ -64,29 +66,7 @@ export async function listArchive(
   return { lock: parsed.lock, sizes, locked, bytes };
 }
 
-/**
- * What is in an entry, and no byte beyond what it declares.
- *
- * @throws what `refuse` makes
- */
-export async function* contentOf(
-  entry: ArchiveEntry,
-  refuse: (entry: string, problem: string) => Error,
-): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  try {
-    for await (const block of entry.content()) {
-      bytes += block.byteLength;
-      if (bytes > entry.bytes) throw refuse(entry.name, `holds more than the ${entry.bytes} bytes that it declares`);
-      yield block;
-    }
-  } catch (error) {
-    throw error instanceof RagError ? error : refuse(entry.name, `is damaged (${(error as Error).message})`);
-  }
-  if (bytes < entry.bytes) throw refuse(entry.name, `ends after ${bytes} of the ${entry.bytes} bytes that it declares`);
-}
-
-async function readText(entry: ArchiveEntry, refuse: (entry: string, problem: string) => Error): Promise<string> {
+async function readText(entry: ArchiveEntry, refuse: Refuse): Promise<string> {
   const blocks: Uint8Array[] = [];
   for await (const block of contentOf(entry, refuse)) blocks.push(block);
   return Buffer.concat(blocks).toString("utf8");

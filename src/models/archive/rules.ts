@@ -1,12 +1,10 @@
+import type { ArchiveEntry, Refuse } from "../../archive/entry.js";
+import { nameProblem } from "../../archive/names.js";
 import { isFlatName } from "../../core/flat-name.js";
 import { packTexts } from "../pack-plan.js";
-import type { ArchiveEntry } from "./entry.js";
 
 /** A pack has a few files for each model. */
 const MOST_ENTRIES = 10_000;
-
-/** Makes the error for an entry that breaks a rule. */
-export type Refuse = (entry: string, problem: string) => Error;
 
 /**
  * The rules that every entry keeps, whatever the lock file says: few of them, plain
@@ -38,13 +36,4 @@ export function entryRules(refuse: Refuse): (entry: ArchiveEntry) => string | nu
     seen.add(file);
     return file;
   };
-}
-
-function nameProblem(name: string): string | null {
-  if (/\p{Cc}/u.test(name)) return "has control characters in its name";
-  if (name.startsWith("/")) return "has an absolute path";
-  if (/^[A-Za-z]:/.test(name)) return "begins with a drive letter";
-  if (name.includes("\\")) return "has a backslash in its name";
-  if (name.split("/").includes("..")) return 'leads out of its folder with ".."';
-  return null;
 }

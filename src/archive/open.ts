@@ -1,6 +1,5 @@
 import { open } from "node:fs/promises";
-import { badArchive } from "../../core/errors.js";
-import type { Archive } from "./entry.js";
+import type { Archive, Refuse } from "./entry.js";
 import { tarEntries } from "./tar.js";
 import { zipEntries } from "./zip.js";
 
@@ -10,11 +9,11 @@ const TAR_MAGIC = { text: "ustar", at: 257 };
 /**
  * Opens an archive by what is in it, whatever its name: zip, tar or gzipped tar.
  *
- * @throws RagError `bad_archive`
+ * @throws what `refuse` makes
  */
-export async function openArchive(path: string): Promise<Archive> {
+export async function openArchive(path: string, refuse: Refuse): Promise<Archive> {
   const file = await open(path, "r").catch((cause: Error) => {
-    throw badArchive(path, null, `it can't be read (${cause.message})`, cause);
+    throw refuse(null, `it can't be read (${cause.message})`, cause);
   });
   try {
     const head = Buffer.alloc(TAR_MAGIC.at + TAR_MAGIC.text.length);
@@ -27,8 +26,8 @@ export async function openArchive(path: string): Promise<Archive> {
       return { path, entries: (signal) => tarEntries(file, gzipped, signal), close };
   } catch (cause) {
     await file.close();
-    throw badArchive(path, null, `it can't be read (${(cause as Error).message})`, cause);
+    throw refuse(null, `it can't be read (${(cause as Error).message})`, cause);
   }
   await file.close();
-  throw badArchive(path, null, "it is no zip file, tar file or gzipped tar file");
+  throw refuse(null, "it is no zip file, tar file or gzipped tar file");
 }

@@ -1,29 +1,23 @@
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { folderTaken, packWriteFailed, quoteList } from "../core/errors.js";
-import { isAlive, syncFolder } from "../store/atomic.js";
+import { isAlive, syncFolder } from "./atomic.js";
 
 /** A folder in the making, beside the one that it will be. */
 export interface FolderAside {
   readonly dir: string;
-  /** Makes it stand under its name. @throws RagError `pack_write_failed` */
+  /** Makes it stand under its name, where there is nothing or an empty folder. @throws what `failed` makes */
   commit(): Promise<void>;
   /** Removes it with all that is in it. */
   abort(): Promise<void>;
 }
 
-/** @throws RagError `folder_taken` where a folder is there and not empty */
-export async function checkEmpty(dir: string): Promise<void> {
-  const way = "Name a new folder or an empty one";
-  const names: string[] = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw folderTaken(dir, error.code === "ENOTDIR" ? "it is no folder" : error.message, way);
-  });
-  if (names.length > 0) throw folderTaken(dir, `it holds ${quoteList(names, 5)}, and is to be empty`, way);
-}
-
-/** Begins a folder; what killed processes left of the same one is removed. @throws RagError `pack_write_failed` */
-export async function openFolderAside(dir: string): Promise<FolderAside> {
+/**
+ * Begins a folder; what killed processes left of the same one is removed.
+ *
+ * @param failed makes the error for a write that the disk refuses
+ * @throws what `failed` makes
+ */
+export async function openFolderAside(dir: string, failed: (cause: unknown) => Error): Promise<FolderAside> {
   const parent = dirname(dir);
   const name = (pid: number | string) => `.${basename(dir)}.${pid}.unpacking`;
   const aside = join(parent, name(process.pid));
@@ -36,7 +30,7 @@ export async function openFolderAside(dir: string): Promise<FolderAside> {
     }
     await mkdir(aside);
   } catch (cause) {
-    throw packWriteFailed(dir, cause);
+    throw failed(cause);
   }
   return {
     dir: aside,
@@ -48,7 +42,7 @@ export async function openFolderAside(dir: string): Promise<FolderAside> {
         await rename(aside, dir);
         await syncFolder(parent);
       } catch (cause) {
-        throw packWriteFailed(dir, cause);
+        throw failed(cause);
       }
     },
     abort: () => rm(aside, { recursive: true, force: true }),

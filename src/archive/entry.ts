@@ -10,6 +10,9 @@ export interface ArchiveEntry {
   content(): AsyncIterable<Uint8Array>;
 }
 
+/** Makes the error for an archive, or for one entry of it, that breaks a rule. */
+export type Refuse = (entry: string | null, problem: string, cause?: unknown) => Error;
+
 /** An archive that is open for reading. */
 export interface Archive {
   /** Absolute. */
