@@ -30,7 +30,7 @@ const PACKAGES: Readonly<Record<string, Rule>> = {
   },
   "cmake-ts": { keep: /^(?:package\.json|build\/loader\.(?:m?js|d\.ts))$/ },
   "node-addon-api": { keep: /^(?:package\.json|index\.js)$/ },
-  "highlight.js": { drop: /^(?:es|styles|scss)\// },
+  "highlight.js": { drop: /^(?:styles|scss)\// },
   node: { keep: /^package\.json$/ },
   "faiss-node": { keep: /^(?:package\.json|lib\/.*|build\/Release\/faiss-node\.node)$/ },
 };
