@@ -107,10 +107,21 @@ test("the journey runs from it: the kit's Node, packages and models, and nothing
     "/kaggle/working",
   ]);
   assert.equal(done.status, 0, done.stderr);
-  const executed = readFileSync(join(within.root, "kaggle/working/attached.ipynb"), "utf8");
-  assert.match(executed, /\/kaggle\/input\/kit/, "models came from the dataset");
+  assert.match(done.stdout, /notebook +\/kaggle\/working\/attached\.ipynb/);
   const session = join(within.root, "kaggle/working/rag-cells/sample");
-  assert.ok(readdirSync(session, { recursive: true }).some((name) => String(name).endsWith("processing_summary.json")));
+  const files = readdirSync(session, { recursive: true, encoding: "utf8" });
+  assert.ok(
+    files.some((name) => name.endsWith("processing_summary.json")),
+    "the collection was exported",
+  );
+  const runs = files
+    .filter((name) => name.endsWith("run.json"))
+    .map((name) => readFileSync(join(session, name), "utf8"));
+  assert.ok(
+    runs.some((text) => text.includes('"/kaggle/input/kit"')),
+    "models came from the dataset",
+  );
+  assert.ok(!runs.some((text) => text.includes("notebooks/sample/models")), "and from nowhere else");
 });
 
 test("every package that the library needs can be loaded from it", { skip }, () => {
