@@ -36,7 +36,7 @@ const verbs: Record<StageName, string> = {
  * runs alone after a kernel restart. Queries are not kept on disk, so a fused or
  * reranked run comes back without their text.
  *
- * @throws RagError `no_run_yet`, `run_damaged`
+ * @throws RagError `no_run_yet`, `run_damaged`, `run_newer`
  */
 export async function latest<K extends StageName>(session: Session, stage: K): Promise<RunOf[K]> {
   const context = contextOf(session);

@@ -19,6 +19,7 @@ import {
 import type { Settings } from "./schema/settings-types.js";
 import { bindContext, type Session, type SessionContext } from "./stage.js";
 import { makeFolders } from "./store/atomic.js";
+import { recoverRuns } from "./store/finish.js";
 import { KAGGLE_WORKING, layoutOf } from "./store/layout.js";
 import { lockSession } from "./store/lock.js";
 import { openRunStore } from "./store/runs.js";
@@ -39,9 +40,11 @@ export interface SessionOptions extends Partial<Settings> {
   readonly from?: string;
 }
 
-/** The same for a session that comes from a pack: its name there will do. */
-export interface MovedSessionOptions extends Omit<SessionOptions, "name" | "from"> {
+/** What {@link openSession} takes for a session that comes from a pack: the name it had there will do. */
+export interface MovedSessionOptions extends Partial<Settings> {
   readonly name?: string;
+  readonly dir?: string;
+  readonly addModels?: readonly ModelCard[];
   readonly from: string;
 }
 
@@ -84,7 +87,13 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
     throw storeWriteFailed(layout.dir, "the session's folder", cause);
   });
   const lock = await lockSession(layout.lockFile, name);
-  await beginSessionFile(layout, name);
+  try {
+    await beginSessionFile(layout, name);
+    await recoverRuns(layout.runsDir);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
 
   const session: Session = Object.freeze({
     kind: "session" as const,

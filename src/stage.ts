@@ -5,6 +5,7 @@ import { contentId } from "./core/hash.js";
 import { stopSignal } from "./runtime/stop.js";
 import type { CachePack, CacheReport, PrimePlan } from "./schema/cache-types.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
+import type { ParityReport } from "./schema/parity-types.js";
 import type { RunRemoval } from "./schema/run-types.js";
 import type { SessionPack } from "./schema/session-pack-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
@@ -40,7 +41,7 @@ export interface SessionContext {
 const contexts = new WeakMap<object, SessionContext>();
 
 /** What has a session's folder to itself while it works. */
-export type Work = StageName | "removal" | "pack";
+export type Work = StageName | "removal" | "pack" | "parity";
 
 /** What works in a session's folder now. By folder: a cell that opens the session again gets another object for it. */
 const running = new Map<string, Work>();
@@ -265,7 +266,7 @@ export function modelUse(model: LocatedModel): ModelUse {
 }
 
 /** A value that is no run, with its card. */
-export async function withCard<T extends PrimePlan | CacheReport | CachePack | RunRemoval | SessionPack>(
+export async function withCard<T extends PrimePlan | CacheReport | CachePack | RunRemoval | SessionPack | ParityReport>(
   value: T,
 ): Promise<T> {
   await prepareCard(value);

@@ -13,6 +13,8 @@ export interface ZipSource {
   content(): AsyncIterable<Uint8Array>;
 }
 
+/** The fastest: on numbers in JSON it saves as much as the usual 6, in a quarter of its time; on prose a little less. */
+const LEVEL = 1;
 /** One time for all entries: when a file was written says nothing that its bytes do not. */
 const MTIME = new Date("2000-01-01T00:00:00Z");
 
@@ -30,7 +32,12 @@ export async function* zipOf(sources: readonly ZipSource[]): AsyncGenerator<Uint
   zip.on("error", fail);
   let current: Readable | null = null;
   for (const { name, bytes, deflate, content } of sources) {
-    const options = { compress: deflate, mtime: MTIME, mode: 0o100644, ...(bytes === null ? {} : { size: bytes }) };
+    const options = {
+      compressionLevel: deflate ? LEVEL : 0,
+      mtime: MTIME,
+      mode: 0o100644,
+      ...(bytes === null ? {} : { size: bytes }),
+    };
     zip.addReadStreamLazy(name, options, (ready) => {
       current = Readable.from(content(), { objectMode: false });
       current.on("error", fail);

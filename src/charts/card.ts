@@ -1,4 +1,5 @@
 import type { CachePack, CacheReport, PrimePlan } from "../schema/cache-types.js";
+import type { ParityReport } from "../schema/parity-types.js";
 import type { RunRemoval } from "../schema/run-types.js";
 import type { SessionPack } from "../schema/session-pack-types.js";
 import type { AnyRun, QuerySet, Skipped } from "../schema/types.js";
@@ -8,6 +9,7 @@ import { denseCard } from "./card-dense.js";
 import { exportCard } from "./card-export.js";
 import { fuseCard } from "./card-fuse.js";
 import { queriesCard, skippedCard } from "./card-other.js";
+import { parityCard } from "./card-parity.js";
 import { primeCard } from "./card-prime.js";
 import { rerankCard } from "./card-rerank.js";
 import { runRemovalCard } from "./card-runs.js";
@@ -16,7 +18,16 @@ import { sparseCard } from "./card-sparse.js";
 import type { Card } from "./card-types.js";
 
 /** What has a card. */
-export type Showable = AnyRun | Skipped | QuerySet | PrimePlan | CacheReport | CachePack | RunRemoval | SessionPack;
+export type Showable =
+  | AnyRun
+  | Skipped
+  | QuerySet
+  | PrimePlan
+  | CacheReport
+  | CachePack
+  | RunRemoval
+  | SessionPack
+  | ParityReport;
 
 /** The card of a value: plain data, computed from the value alone. */
 export function cardOf(value: Showable): Card {
@@ -45,6 +56,8 @@ export function cardOf(value: Showable): Card {
       return cacheReportCard(value);
     case "cache_pack":
       return cachePackCard(value);
+    case "parity_report":
+      return parityCard(value);
     case "run_removal":
       return runRemovalCard(value);
     case "session_pack":

@@ -7,12 +7,15 @@ import { lab } from "./lab.js";
 import { link } from "./link.js";
 import { nearNames } from "./near.js";
 import { packageVersion } from "./package-root.js";
+import { parity } from "./parity.js";
 import { run } from "./run.js";
 
 const HELP = `rag-cells turns a folder of documents into a searchable collection, one notebook cell a stage.
 
   rag-cells journey                            run the sample journey; results in out/sample/
   rag-cells run NOTEBOOK [--out DIR] [--html]  run a notebook in a TypeScript kernel, without Python
+  rag-cells parity [--write] [--baseline FILE] compare the sample collection with a dense-only one and a baseline
+  rag-cells pack-session DIR [--to FILE]       pack a session, whose kernel is gone, for another machine
   rag-cells kernel [--prefix DIR]              make the kernel known to Jupyter
   rag-cells lab [ARGUMENTS]                    open JupyterLab with the kernel at hand
   rag-cells kaggle pack --out DIR (--models KEYS | --session-settings) [--models-from DIR] [--title T] [--id OWNER/SLUG]
@@ -28,9 +31,11 @@ const HELP = `rag-cells turns a folder of documents into a searchable collection
 const VERBS: Readonly<Record<string, Verb>> = {
   journey,
   run,
+  parity,
   kernel,
   lab,
   link,
+  "pack-session": async (args, io) => (await import("./pack-session.js")).packSession(args, io),
   kaggle: async (args, io) => (await import("./kaggle.js")).kaggle(args, io),
   doctor: async (args, io) => (await import("./doctor.js")).doctor(args, io),
   "setup-faiss": async () => (await import("./setup-faiss.js")).setupFaiss(),

@@ -1,3 +1,5 @@
+import { basename, dirname } from "node:path";
+
 /**
  * Every message the library can fail with. A message names the value, the rule
  * and the way out. Values that come from documents, files or models pass through
@@ -65,11 +67,31 @@ export function diskTooSmall(what: string, folder: string, needed: number, free:
   );
 }
 
-/** A stored run that can't be trusted. */
+/** A file of the session's folder that is there and can't be read. */
+export function storeUnreadable(path: string, what: string, cause: unknown): RagError {
+  const words = cause instanceof Error ? cause.message : String(cause);
+  return new RagError(
+    "store_unreadable",
+    `Can't read ${what} from ${quote(path)}. The system says: ${words}. Make the file readable, or move it away: it is begun anew.`,
+    { cause },
+  );
+}
+
+/** A stored run that can't be trusted. @param path its `run.json`, in the folder that bears its id */
 export function runFileDamaged(path: string, problem: string): RagError {
+  const dir = dirname(path);
   return new RagError(
     "run_damaged",
-    `The stored run ${quote(path)} can't be used: ${problem}. Compute it again with { rerun: true }, or remove its folder.`,
+    `The stored run ${quote(basename(dir))} can't be used, because of its ${basename(path)}: ${problem}. Run that stage's cell again with { rerun: true }, or remove its folder ${quote(dir)}; it is then computed again.`,
+  );
+}
+
+/** A stored run that a later version of the library wrote. @param path its `run.json`, in the folder that bears its id */
+export function runFileNewer(path: string, schema: string, known: string): RagError {
+  const dir = dirname(path);
+  return new RagError(
+    "run_newer",
+    `The stored run ${quote(basename(dir))} was made by a newer rag-cells: its ${basename(path)} has the schema ${quote(schema)}, this version reads ${known}. Use the newer version, or run that stage's cell again with { rerun: true }, which puts a run of this version in its place (${quote(dir)}).`,
   );
 }
 
@@ -220,7 +242,7 @@ export function inBatch(error: unknown, stage: string, model: string, done: numb
 
 /** An array file that can't be read as what it should be. */
 export function arrayFileDamaged(path: string, problem: string, cause?: unknown): RagError {
-  const message = `Can't read the array file ${quote(path)}: ${problem}. Run the stage that made it again, or take the file from its source again.`;
+  const message = `Can't read the array file ${quote(path)}: ${problem}. Run the cell of the stage that made it again with { rerun: true }, or take the file from its source again.`;
   return new RagError("array_damaged", message, cause === undefined ? {} : { cause });
 }
 
@@ -643,6 +665,16 @@ export function faissFailed(path: string, reason: string): RagError {
   return new RagError(
     "faiss_failed",
     `faiss-node could not search ${quote(path)}: ${quote(reason)}. Build it again with npm run setup:faiss, or remove node_modules/faiss-node to do without it.`,
+  );
+}
+
+// parity
+
+/** A stored baseline that can't be used. */
+export function badParityBaseline(path: string, problem: string): RagError {
+  return new RagError(
+    "bad_parity_baseline",
+    `The parity baseline ${quote(path)} can't be used: ${problem}. Write it from what comes out now, and look at what changed before you keep it: checkParity(session, { ..., baseline, write: true }).`,
   );
 }
 

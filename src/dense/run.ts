@@ -5,7 +5,7 @@ import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
 import type { Bin, ChunkRun, DenseRun, DenseVectors } from "../schema/types.js";
 import { contextOf, modelKeys, runStage, type Session, type StageWork } from "../stage.js";
-import { openMatrix, openRowWriter } from "../store/arrays.js";
+import { type MatrixReader, openMatrix, openRowWriter } from "../store/arrays.js";
 import { openChunkReader } from "../store/chunks.js";
 import { denseRunBytes } from "../store/estimate.js";
 import { vectorsName } from "../store/layout.js";
@@ -139,21 +139,24 @@ async function fuseVectors(
 ): Promise<DenseVectors> {
   const rows = vectors[0]?.rows ?? 0;
   const file = vectorsName(FUSED);
-  const sources = await Promise.all(vectors.map((v) => openMatrix(work.dir, v)));
-  const out = await openRowWriter(join(work.dir, file), rows, plan.dim);
+  const sources: MatrixReader[] = [];
   try {
-    for (let from = 0; from < rows; from += BLOCK_ROWS) {
-      work.signal.throwIfAborted();
-      const to = Math.min(rows, from + BLOCK_ROWS);
-      const blocks = await Promise.all(sources.map((source) => source.rows(from, to)));
-      await out.write(from, fuseRows(blocks, plan).data);
+    for (const source of vectors) sources.push(await openMatrix(work.dir, source));
+    const out = await openRowWriter(join(work.dir, file), rows, plan.dim);
+    try {
+      for (let from = 0; from < rows; from += BLOCK_ROWS) {
+        work.signal.throwIfAborted();
+        const to = Math.min(rows, from + BLOCK_ROWS);
+        const blocks = await Promise.all(sources.map((source) => source.rows(from, to)));
+        await out.write(from, fuseRows(blocks, plan).data);
+      }
+      await out.commit();
+    } catch (error) {
+      await out.abort();
+      throw error;
     }
-    await out.commit();
-  } catch (error) {
-    await out.abort();
-    throw error;
   } finally {
-    await Promise.all(sources.map((source) => source.close()));
+    for (const source of sources) await source.close();
   }
   const total = (pick: (v: DenseVectors) => number) => vectors.reduce((sum, v) => sum + pick(v), 0);
   return {

@@ -1,9 +1,8 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { badCollectionName, storeWriteFailed } from "../core/errors.js";
 import type { ManifestArtefact, ProcessingSummary } from "../schema/manifest.js";
 import type { Chunk, ChunkRun, DenseRun, RerankRun, SparseRun } from "../schema/types.js";
-import { removeLeftovers, type Written, writeAtomic } from "../store/atomic.js";
+import { removeFile, removeLeftovers, type Written, writeAtomic } from "../store/atomic.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
 import { writeDenseRows } from "./dense-rows.js";
 import { writeFlatIndex } from "./faiss.js";
@@ -67,9 +66,7 @@ export async function writeCollection(
 ): Promise<ManifestArtefact[]> {
   const { collection, chunks, dense, sparse } = source;
   checkCollectionName(collection);
-  await rm(join(folder, MANIFEST_FILE), { force: true }).catch((cause) => {
-    throw storeWriteFailed(folder, "the collection", cause);
-  });
+  await removeManifest(folder);
   await removeLeftovers(folder).catch(() => 0); // A new folder has none.
 
   const plan = planFiles(collection, dense, sparse);
@@ -102,6 +99,13 @@ export async function writeCollection(
   } finally {
     await reader.close();
   }
+}
+
+/** A folder with a manifest is a finished export: what is none, or no longer, has none. @throws RagError `store_write_failed` */
+export async function removeManifest(folder: string): Promise<void> {
+  await removeFile(join(folder, MANIFEST_FILE)).catch((cause) => {
+    throw storeWriteFailed(folder, "the collection", cause);
+  });
 }
 
 /** Writes the manifest, last. @returns its size and hash */

@@ -1,4 +1,4 @@
-import { rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { exportNotVerified, foreignRun, RagError, sameStageTwice, wrongRun } from "../core/errors.js";
 import { contentId } from "../core/hash.js";
@@ -15,7 +15,7 @@ import type {
   SparseRun,
 } from "../schema/types.js";
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
-import { writeCollection, writeManifest } from "./collection.js";
+import { removeManifest, writeCollection, writeManifest } from "./collection.js";
 import { MANIFEST_FILE } from "./names.js";
 import { exportSpace } from "./space.js";
 import { buildSummary } from "./summary.js";
@@ -93,7 +93,9 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
   const { session } = context;
   const sparse = parts.sparse?.kind === "sparse" ? parts.sparse : null;
   const rerank = parts.rerank?.kind === "rerank" ? parts.rerank : null;
-  const startedAt = new Date().toISOString();
+  // One reading of the wall clock: a clock that is set back meanwhile gives no negative time.
+  const startedAt = new Date();
+  const began = performance.now();
   const tokenizers = await tokenizersOf(work, context, sparse);
   let line: ReturnType<StageWork["progress"]> | null = null;
   const written = await work.recorder.timed("write", () =>
@@ -121,8 +123,8 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
     rerank: parts.rerank,
     artefacts: written,
     measure: {
-      startedAt,
-      finishedAt: new Date().toISOString(),
+      startedAt: startedAt.toISOString(),
+      finishedAt: new Date(startedAt.getTime() + performance.now() - began).toISOString(),
       files: written.length,
       bytes: written.reduce((sum, file) => sum + file.bytes, 0),
     },
@@ -132,7 +134,7 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
   (line as ReturnType<StageWork["progress"]> | null)?.finish();
   const failed = checks.filter((check) => !check.passed);
   if (failed.length > 0) {
-    await rm(join(folder, MANIFEST_FILE), { force: true });
+    await removeManifest(folder);
     throw exportNotVerified(folder, failed);
   }
   const files: Artefact[] = [...written.map(plain), { path: MANIFEST_FILE, role: "manifest", ...manifest }];

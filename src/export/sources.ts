@@ -1,6 +1,5 @@
-import { join } from "node:path";
 import type { DenseRun, SparseRun } from "../schema/types.js";
-import { openNpy } from "../store/npy.js";
+import { openVectors } from "../store/arrays.js";
 import type { FilePlan } from "./plan.js";
 import type { NamedDense, NamedSparse } from "./qdrant.js";
 import { openSparseRows } from "./sparse-rows.js";
@@ -29,7 +28,7 @@ export async function openSources(
   try {
     const denseSources: NamedDense[] = [];
     for (const { name, vectors } of plan.dense) {
-      denseSources.push({ name, source: keep(await openNpy(join((dense as DenseRun).dir, vectors.file), "float32")) });
+      denseSources.push({ name, source: keep(await openVectors((dense as DenseRun).dir, vectors)) });
     }
     const sparseSources: NamedSparse[] = [];
     for (const { name, vectors } of plan.sparse) {

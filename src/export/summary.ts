@@ -147,7 +147,8 @@ function exportAttributes(artefacts: readonly ManifestArtefact[]): Record<string
     export_numpy: has("dense"),
     export_jsonl: has("points"),
     faiss_export_performed: has("index"),
-    export_sparse_jsonl: has("sparse"),
+    // A stage that is off leaves no trace, not even that nothing was written of it.
+    ...(has("sparse") && { export_sparse_jsonl: true }),
   };
 }
 

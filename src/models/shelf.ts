@@ -14,6 +14,8 @@ export interface WantedModel {
 
 /** The models a session can reach: registry rows, the operator's own, the folders to look in, and the hub. */
 export interface ModelShelf {
+  /** The operator's own rows, as they were given. */
+  readonly added: readonly unknown[];
   readonly places: Places;
   readonly hub: HubAccess;
   /** A row by any of its names, for any role where none is given. @throws RagError `unknown_model`, `wrong_role` */
@@ -67,6 +69,7 @@ export function openModelShelf(
     return found;
   };
   return {
+    added,
     places,
     hub: { endpoint: hubEndpoint.replace(/\/+$/, ""), token, limits },
     card,

@@ -76,7 +76,7 @@ function roleOf(path: string): RunRole | "session" | "leftover" | null {
   const [top, stage, folder, file] = path.split("/");
   if (top !== "runs" || file === undefined || !stages.includes(stage as StageName)) return null;
   const { id, state } = runOf(folder as string);
-  return state === "old" ? "leftover" : { stage: stage as StageName, id, state };
+  return state === "replaced" || state === "removed" ? "leftover" : { stage: stage as StageName, id, state };
 }
 
 async function stateOf(store: RunStore, { stage, id, state }: RunRole): Promise<PackedRunRecord["state"]> {

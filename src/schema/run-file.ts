@@ -1,7 +1,8 @@
 import { z } from "zod";
 
 /** The first key of every `run.json`. */
-export const RUN_SCHEMA = "rag-cells/run@1";
+const RUN_VERSION = 1;
+export const RUN_SCHEMA = `rag-cells/run@${RUN_VERSION}` as const;
 
 const names = ["prime", "chunk", "dense", "sparse", "fuse", "rerank", "export"] as const;
 
@@ -34,10 +35,31 @@ const RunHead = z.looseObject({
   }),
 });
 
+const HistoryLine = z.looseObject({
+  stage: z.enum(names),
+  id: z.string().regex(/^[a-z]+-[0-9a-f]{16}$/),
+  at: z.string(),
+  outcome: z.enum(["computed", "resumed", "reused"]),
+  seconds: z.number(),
+});
+
+/** One line of a session's history, or null where it is none, such as one that a kill tore. */
+export function parseHistoryLine(line: string): z.infer<typeof HistoryLine> | null {
+  try {
+    return HistoryLine.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** The parsed file, or what is wrong with it. */
 export type RunFileResult =
   | { readonly ok: true; readonly run: Record<string, unknown> }
-  | { readonly ok: false; readonly problem: string };
+  | {
+      readonly ok: false;
+      readonly problem: string /** The file's schema, where a later version has written it. */;
+      readonly newer?: string;
+    };
 
 /** Checks the text of a `run.json` against its schema and against the stage and id it was looked up by. */
 export function parseRunFile(text: string, stage: string, id: string): RunFileResult {
@@ -48,9 +70,9 @@ export function parseRunFile(text: string, stage: string, id: string): RunFileRe
     return { ok: false, problem: `it is no JSON (${(error as Error).message})` };
   }
   const schema = (json as { schema?: unknown } | null)?.schema;
-  if (typeof schema === "string" && schema.startsWith("rag-cells/run@") && schema !== RUN_SCHEMA) {
-    return { ok: false, problem: `it has schema ${schema}, this version reads ${RUN_SCHEMA}` };
-  }
+  const version = typeof schema === "string" ? /^rag-cells\/run@(\d{1,9})$/.exec(schema) : null;
+  if (version && Number(version[1]) > RUN_VERSION)
+    return { ok: false, problem: "it is of a newer schema", newer: version[0] };
   const parsed = RunHead.safeParse(json);
   if (!parsed.success) return { ok: false, problem: z.prettifyError(parsed.error).replaceAll("\n", "; ") };
   if (parsed.data.kind !== stage || parsed.data.id !== id) {

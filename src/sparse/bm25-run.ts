@@ -35,8 +35,13 @@ export async function encodeBm25(work: StageWork, chunks: ChunkReader, options: 
     const files = sparseNames(BM25);
     await work.recorder.timed("save", async () => {
       const out = await openSparseWriter(work.dir, files, matrix.indptr);
-      await out.write(0, matrix.indices, matrix.values);
-      await out.commit();
+      try {
+        await out.write(0, matrix.indices, matrix.values);
+        await out.commit();
+      } catch (error) {
+        await out.abort();
+        throw error;
+      }
       await writeAtomic(join(work.dir, VOCABULARY), vocabulary.map((term) => `${term}\n`).join(""), "the vocabulary");
     });
     progress.finish();

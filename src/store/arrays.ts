@@ -1,10 +1,11 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { arrayFileDamaged, storeWriteFailed } from "../core/errors.js";
+import { arrayFileDamaged, type RagError, storeWriteFailed } from "../core/errors.js";
 import type { Matrix } from "../core/matrix.js";
 import type { SparseMatrix } from "../core/sparse-matrix.js";
 import type { DenseVectors, SparseVectors } from "../schema/types.js";
-import { openNpy, readMatrix, readNpy } from "./npy.js";
+import { writeAll } from "./atomic.js";
+import { type NpyFile, openNpy, readMatrix, readNpy } from "./npy.js";
 import { encodeNpyHeader, type NpyType, npyTypes } from "./npy-header.js";
 
 /** A float32 `.npy` file of `[rows, dim]` whose rows come in any order. */
@@ -42,7 +43,7 @@ async function openArray(path: string, type: NpyType, shape: readonly number[]):
   try {
     file = await open(path, "w");
     await file.truncate(header.length + shape.reduce((a, b) => a * b, bytes));
-    await writeAt(file, header, 0);
+    await writeAll(file, header, 0);
   } catch (cause) {
     await file?.close().catch(() => {});
     throw storeWriteFailed(path, "an array", cause);
@@ -54,7 +55,7 @@ function arrayFile(path: string, file: FileHandle, start: number, bytes: number)
   return {
     async write(element, data) {
       const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      await writeAt(file, raw, start + element * bytes).catch((cause) => {
+      await writeAll(file, raw, start + element * bytes).catch((cause) => {
         throw storeWriteFailed(path, "an array", cause);
       });
     },
@@ -72,12 +73,6 @@ function arrayFile(path: string, file: FileHandle, start: number, bytes: number)
   };
 }
 
-async function writeAt(file: FileHandle, data: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < data.byteLength; ) {
-    done += (await file.write(data, done, data.byteLength - done, at + done)).bytesWritten;
-  }
-}
-
 /** A matrix on disk, read by row ranges. */
 export interface MatrixReader {
   readonly count: number;
@@ -86,20 +81,21 @@ export interface MatrixReader {
   close(): Promise<void>;
 }
 
+/** What a dense run says of one set of its vectors. */
+type StoredVectors = Pick<DenseVectors, "file" | "rows" | "dim">;
+
 /** Opens the vectors of a dense run, and checks their shape against what the run says. @throws RagError `array_damaged` */
-export async function openMatrix(
-  dir: string,
-  vectors: Pick<DenseVectors, "file" | "rows" | "dim">,
-): Promise<MatrixReader> {
+export async function openVectors(dir: string, vectors: StoredVectors): Promise<NpyFile<"float32">> {
   const path = join(dir, vectors.file);
   const file = await openNpy(path, "float32");
-  if (file.rows !== vectors.rows || file.dim !== vectors.dim) {
-    await file.close();
-    throw arrayFileDamaged(
-      path,
-      `it has ${file.rows} x ${file.dim} numbers, its run says ${vectors.rows} x ${vectors.dim}`,
-    );
-  }
+  if (file.rows === vectors.rows && file.dim === vectors.dim) return file;
+  await file.close();
+  throw wrongShape(path, file, vectors);
+}
+
+/** The same as a matrix on disk. @throws RagError `array_damaged` */
+export async function openMatrix(dir: string, vectors: StoredVectors): Promise<MatrixReader> {
+  const file = await openVectors(dir, vectors);
   return {
     count: file.rows,
     dim: file.dim,
@@ -108,15 +104,15 @@ export async function openMatrix(
   };
 }
 
+function wrongShape(path: string, file: { rows: number; dim: number }, run: StoredVectors): RagError {
+  return arrayFileDamaged(path, `it has ${file.rows} x ${file.dim} numbers, its run says ${run.rows} x ${run.dim}`);
+}
+
 /** Reads the vectors of a dense run whole. @throws RagError `array_damaged` */
-export async function loadMatrix(dir: string, vectors: Pick<DenseVectors, "file" | "rows" | "dim">): Promise<Matrix> {
-  const matrix = await readMatrix(join(dir, vectors.file));
-  if (matrix.rows !== vectors.rows || matrix.dim !== vectors.dim) {
-    throw arrayFileDamaged(
-      join(dir, vectors.file),
-      `it has ${matrix.rows} x ${matrix.dim} numbers, its run says ${vectors.rows} x ${vectors.dim}`,
-    );
-  }
+export async function loadMatrix(dir: string, vectors: StoredVectors): Promise<Matrix> {
+  const path = join(dir, vectors.file);
+  const matrix = await readMatrix(path);
+  if (matrix.rows !== vectors.rows || matrix.dim !== vectors.dim) throw wrongShape(path, matrix, vectors);
   return matrix;
 }
 
@@ -134,24 +130,34 @@ export async function openSparseWriter(
   indptr: Float64Array,
 ): Promise<SparseRowWriter> {
   const terms = indptr.at(-1) as number;
-  const offsets = await openArray(join(dir, files.indptr), "int64", [indptr.length]);
-  const indices = await openArray(join(dir, files.indices), "uint32", [terms]);
-  const values = await openArray(join(dir, files.values), "float32", [terms]);
-  const all = [offsets, indices, values];
-  await offsets.write(0, BigInt64Array.from(indptr, BigInt));
-  return {
-    async write(row, rowIndices, rowValues) {
-      const at = indptr[row] as number;
-      await indices.write(at, rowIndices);
-      await values.write(at, rowValues);
-    },
-    async commit() {
-      for (const file of all) await file.commit();
-    },
-    async abort() {
-      for (const file of all) await file.abort();
-    },
+  const all: ArrayFile[] = [];
+  const abort = async () => {
+    for (const file of all) await file.abort();
   };
+  try {
+    const arrays = [
+      [files.indptr, "int64", indptr.length],
+      [files.indices, "uint32", terms],
+      [files.values, "float32", terms],
+    ] as const;
+    for (const [name, type, count] of arrays) all.push(await openArray(join(dir, name), type, [count]));
+    const [offsets, indices, values] = all as [ArrayFile, ArrayFile, ArrayFile];
+    await offsets.write(0, BigInt64Array.from(indptr, BigInt));
+    return {
+      async write(row, rowIndices, rowValues) {
+        const at = indptr[row] as number;
+        await indices.write(at, rowIndices);
+        await values.write(at, rowValues);
+      },
+      async commit() {
+        for (const file of all) await file.commit();
+      },
+      abort,
+    };
+  } catch (error) {
+    await abort();
+    throw error;
+  }
 }
 
 /** Reads a sparse pass whole, and checks that its three arrays fit together. @throws RagError `array_damaged` */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { RagError, storeWriteFailed } from "../core/errors.js";
 
@@ -79,7 +79,7 @@ export async function openAtomic(path: string, what = "the file"): Promise<Atomi
           hash.update(piece);
           const position = bytes;
           bytes += piece.byteLength;
-          await writeFully(file, piece, position);
+          await writeAll(file, piece, position);
         }
       }),
     commit: (check) =>
@@ -153,17 +153,25 @@ export async function openText(path: string, what?: string): Promise<TextFile> {
   };
 }
 
-/** Makes a folder and those above it, one by one: made recursively, one on a read-only disk is reported as missing. */
+/**
+ * Makes a folder and those above it, each durable in the one above. One by one:
+ * made recursively, one on a read-only disk is reported as missing.
+ */
 export async function makeFolders(path: string): Promise<void> {
-  await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code === "EEXIST" && (await stat(path)).isDirectory()) return;
-    if (error.code !== "ENOENT" || dirname(path) === path) throw error;
-    await makeFolders(dirname(path));
-    await makeFolders(path);
-  });
+  const above = dirname(path);
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    if (code !== "ENOENT" || above === path) throw error;
+    await makeFolders(above);
+    return makeFolders(path);
+  }
+  await syncFolder(above);
 }
 
-/** Makes renames and removals in a folder durable. */
+/** Makes durable what was made, renamed and removed in a folder. */
 export async function syncFolder(dir: string): Promise<void> {
   const folder = await open(dir, "r");
   try {
@@ -171,6 +179,17 @@ export async function syncFolder(dir: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** Removes a file, durably. Where there is none, nothing happens. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  await syncFolder(dirname(path));
 }
 
 /**
@@ -195,7 +214,7 @@ export async function removeLeftovers(dir: string, of?: string): Promise<number>
 
 async function openAside(path: string): Promise<{ file: FileHandle; aside: string }> {
   const dir = dirname(path);
-  await mkdir(dir, { recursive: true });
+  await makeFolders(dir);
   const name = basename(path).slice(0, MOST_NAME);
   for (;;) {
     const aside = join(dir, `.${name}.${process.pid}.${counter++}.tmp`);
@@ -208,8 +227,8 @@ async function openAside(path: string): Promise<{ file: FileHandle; aside: strin
   }
 }
 
-/** The system may take fewer bytes than it was given. */
-async function writeFully(file: FileHandle, data: Uint8Array, position: number): Promise<void> {
+/** Writes all bytes at a position: the system may take fewer than it was given. */
+export async function writeAll(file: FileHandle, data: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < data.byteLength; ) {
     const { bytesWritten } = await file.write(data, done, data.byteLength - done, position + done);
     if (bytesWritten === 0) throw new Error(`the system took none of ${data.byteLength - done} bytes`);

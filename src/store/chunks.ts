@@ -20,7 +20,10 @@ export interface ChunkWriter {
 /** Begins the chunk files in a run's folder: `chunks.jsonl`, the byte offset of each line, `documents.jsonl`. */
 export async function openChunkWriter(dir: string): Promise<ChunkWriter> {
   const chunks = await openAtomic(join(dir, CHUNKS));
-  const documents = await openAtomic(join(dir, DOCUMENTS));
+  const documents = await openAtomic(join(dir, DOCUMENTS)).catch(async (error) => {
+    await chunks.abort();
+    throw error;
+  });
   let offsets = new Float64Array(1024);
   let count = 0;
   let at = 0;
@@ -64,30 +67,68 @@ export interface ChunkReader {
   close(): Promise<void>;
 }
 
-/** Opens a chunk run's rows. Close it when done. @throws RagError when a file is missing or damaged */
-export async function openChunkReader(run: Pick<ChunkRun, "dir">): Promise<ChunkReader> {
-  const offsets = (await readNpy(join(run.dir, OFFSETS), "float64")).data;
+/**
+ * Opens a chunk run's rows. Close it when done.
+ *
+ * @param run its folder, and where it is at hand the number of rows it should have
+ * @throws RagError `array_damaged` when a file is missing, cut off or does not fit the others
+ */
+export async function openChunkReader(
+  run: Pick<ChunkRun, "dir"> & Partial<Pick<ChunkRun, "count">>,
+): Promise<ChunkReader> {
+  const offsetsPath = join(run.dir, OFFSETS);
+  const offsets = (await readNpy(offsetsPath, "float64")).data;
   const path = join(run.dir, CHUNKS);
   const file = await open(path, "r").catch((cause) => {
     throw arrayFileDamaged(path, (cause as Error).message, cause);
   });
+  try {
+    const problem = offsetsProblem(offsets, (await file.stat()).size, run.count ?? offsets.length - 1);
+    if (problem) throw arrayFileDamaged(offsetsPath, problem);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return chunkReader(file, path, offsets);
+}
+
+/** What is wrong with the offsets of lines, or null. */
+function offsetsProblem(offsets: Float64Array, bytes: number, count: number): string | null {
+  if (offsets.length !== count + 1) return `it has ${offsets.length - 1} rows, its run says ${count}`;
+  if (offsets[0] !== 0 || offsets[count] !== bytes) {
+    return `its rows go from byte ${offsets[0]} to ${offsets[count]}, ${CHUNKS} has ${bytes} bytes`;
+  }
+  const down = offsets.findIndex((at, row) => row > 0 && !(at > (offsets[row - 1] as number)));
+  return down < 0 ? null : `its offsets do not go up at row ${down}`;
+}
+
+function chunkReader(file: FileHandle, path: string, offsets: Float64Array): ChunkReader {
   const count = offsets.length - 1;
-  const bytes = async (from: number, to: number) => {
+  const lines = async (from: number, to: number): Promise<Chunk[]> => {
     const start = offsets[from] as number;
-    return readFully(file, path, start, (offsets[to] as number) - start);
+    const text = (await readFully(file, path, start, (offsets[to] as number) - start)).toString("utf8");
+    try {
+      const chunks = text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Chunk);
+      if (chunks.length === to - from) return chunks;
+    } catch {
+      // Said below.
+    }
+    throw arrayFileDamaged(path, `rows ${from} to ${to - 1} are no chunks, one a line`);
   };
   return {
     count,
     async read(row) {
       if (!(row >= 0 && row < count)) throw new RangeError(`chunk row ${row} of ${count}`);
-      return JSON.parse((await bytes(row, row + 1)).toString("utf8")) as Chunk;
+      return (await lines(row, row + 1))[0] as Chunk;
     },
     async *range(from = 0, to = count) {
       for (let at = from; at < to; ) {
         let end = at + 1;
         while (end < to && (offsets[end + 1] as number) - (offsets[at] as number) < 1 << 18) end++;
-        for (const line of (await bytes(at, end)).toString("utf8").trimEnd().split("\n"))
-          yield JSON.parse(line) as Chunk;
+        yield* await lines(at, end);
         at = end;
       }
     },

@@ -4,7 +4,7 @@ import type { RunState } from "../schema/run-types.js";
 import type { StageName } from "../schema/types.js";
 import { diskUsage } from "./disk.js";
 import { countFrames } from "./journal.js";
-import { JOURNAL_ENDING, LEFTOVER, PARTIAL } from "./layout.js";
+import { JOURNAL_ENDING, runOf } from "./layout.js";
 import type { RunStore } from "./runs.js";
 
 /** One folder below `runs/<stage>`, as it was found. */
@@ -32,18 +32,16 @@ export async function runFolders({ layout, find }: RunStore): Promise<RunFolder[
     const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
     for (const name of names.sort()) {
       const path = join(layout.stageDir(stage), name);
-      const about = { stage, id: idOf(name), path, bytes: await diskUsage(path) };
-      if (LEFTOVER.test(name)) folders.push({ ...about, state: "left over", batches: null, inputs: [], problem: "" });
-      else if (PARTIAL.test(name))
-        folders.push({ ...about, state: "in the making", batches: await batchesIn(path), inputs: [], problem: "" });
+      const { id, state } = runOf(name);
+      const about = { stage, id, path, bytes: await diskUsage(path) };
+      if (state === "replaced" || state === "removed")
+        folders.push({ ...about, state: "left over", batches: null, inputs: [], problem: "" });
+      else if (state === "in the making")
+        folders.push({ ...about, state, batches: await batchesIn(path), inputs: [], problem: "" });
       else folders.push({ ...about, batches: null, ...(await lookInto(find, stage, name)) });
     }
   }
   return folders;
-}
-
-function idOf(name: string): string {
-  return name.replace(LEFTOVER, "").replace(PARTIAL, "");
 }
 
 async function lookInto(

@@ -2,7 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { storeWriteFailed } from "../core/errors.js";
-import { syncFolder } from "./atomic.js";
+import { syncFolder, writeAll } from "./atomic.js";
 
 /**
  * A journal of finished batches: what survives a kill. The first line is a JSON
@@ -55,11 +55,9 @@ interface Found<M, P> {
  * @throws RagError `store_write_failed` when the disk refuses a write; whatever `makePlan` throws
  */
 export async function openJournal<M, P>(path: string, key: string, makePlan: () => Promise<P>): Promise<Journal<M, P>> {
-  const file = await open(path, "r+")
-    .catch(() => open(path, "w+"))
-    .catch((cause) => {
-      throw storeWriteFailed(path, "the journal", cause);
-    });
+  const file = await openOrCreate(path).catch((cause) => {
+    throw storeWriteFailed(path, "the journal", cause);
+  });
   const frames: Frame<M>[] = [];
   let plan: P;
   let end: number;
@@ -105,6 +103,8 @@ export async function openJournal<M, P>(path: string, key: string, makePlan: () 
         await writeAll(file, Buffer.concat([head, json, payload]), end);
         await file.datasync();
       } catch (cause) {
+        // A sync that failed leaves bytes that can be read and yet may never reach the disk: they must not be taken over.
+        await file.truncate(end).catch(() => {});
         throw storeWriteFailed(path, "a finished batch", cause);
       }
       frames.push({ meta, at: end + HEAD + json.length, bytes: payload.byteLength });
@@ -117,6 +117,14 @@ export async function openJournal<M, P>(path: string, key: string, makePlan: () 
     },
     close: () => file.close(),
   };
+}
+
+/** Only a journal that is not there is created: one that can't be opened just now holds finished batches. */
+function openOrCreate(path: string): Promise<FileHandle> {
+  return open(path, "r+").catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    return open(path, "wx+");
+  });
 }
 
 /** `{"schema", "key", "bytes", "crc"}`, then the plan of that many bytes, each on a line of its own. */
@@ -223,10 +231,4 @@ async function readExactly(file: FileHandle, at: number, bytes: number): Promise
     done += bytesRead;
   }
   return buffer;
-}
-
-async function writeAll(file: FileHandle, data: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < data.byteLength; ) {
-    done += (await file.write(data, done, data.byteLength - done, at + done)).bytesWritten;
-  }
 }

@@ -7,6 +7,8 @@ export interface SessionLayout {
   readonly sessionFile: string;
   readonly lockFile: string;
   readonly historyFile: string;
+  /** The folders of all stages. */
+  readonly runsDir: string;
   /** A stage's finished runs. */
   stageDir(stage: StageName): string;
   /** One finished run. */
@@ -17,23 +19,34 @@ export interface SessionLayout {
 
 /** The layout of the session in `dir`. */
 export function layoutOf(dir: string): SessionLayout {
-  const stageDir = (stage: StageName) => join(dir, "runs", stage);
+  const runsDir = join(dir, "runs");
+  const stageDir = (stage: StageName) => join(runsDir, stage);
   return {
     dir,
     sessionFile: join(dir, "session.json"),
     lockFile: join(dir, "session.lock"),
     historyFile: join(dir, "history.jsonl"),
+    runsDir,
     stageDir,
     runDir: (stage, id) => join(stageDir(stage), id),
     partialDir: (stage, id) => join(stageDir(stage), `${id}.partial`),
   };
 }
 
-/** How the folder of a run in the making is called. */
-export const PARTIAL = /\.partial$/;
+/** What a folder below a stage's is. What is left over no one reads: a run that another took the place of, and one that was being removed. */
+export function runOf(folder: string): {
+  readonly id: string;
+  readonly state: "finished" | "in the making" | "replaced" | "removed";
+} {
+  const [, id = "", partial, over] = /^(.*?)(\.partial)?(\.old|\.removed)?$/s.exec(folder) ?? [];
+  const whole = partial === undefined ? "finished" : "in the making";
+  return { id, state: over === ".old" ? "replaced" : over === ".removed" ? "removed" : whole };
+}
 
-/** Folders that no one reads: a run that another took the place of, and one that was being removed. */
-export const LEFTOVER = /\.(old|removed)$/;
+/** What a run's folder is called while another takes its place. */
+export function oldName(path: string): string {
+  return `${path}.old`;
+}
 
 /** What a folder is called from the moment that it is removed: nothing below takes it for a run any more. */
 export function removedName(path: string): string {
@@ -48,12 +61,6 @@ export const RERUN_MARKER = "rerun";
 
 /** Where Kaggle keeps what a notebook writes. */
 export const KAGGLE_WORKING = "/kaggle/working";
-
-/** What a folder under a stage's is: a finished run, one in the making, or the one that a new one is taking the place of. */
-export function runOf(folder: string): { readonly id: string; readonly state: "finished" | "in the making" | "old" } {
-  const [, id = "", ending = ""] = /^(.*?)(\.partial|\.old)?$/s.exec(folder) ?? [];
-  return { id, state: ending === ".partial" ? "in the making" : ending === ".old" ? "old" : "finished" };
-}
 
 /** How the names of journals end. */
 export const JOURNAL_ENDING = ".journal";

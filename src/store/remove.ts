@@ -1,8 +1,8 @@
 import { rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { storeWriteFailed } from "../core/errors.js";
 import { syncFolder } from "./atomic.js";
-import { LEFTOVER, removedName } from "./layout.js";
+import { removedName, runOf } from "./layout.js";
 
 /**
  * Removes folders of runs. Each gets another name first, where it stands: a kill in
@@ -15,7 +15,8 @@ export async function removeFolders(paths: readonly string[], signal: AbortSigna
   for (const path of paths) {
     signal.throwIfAborted();
     try {
-      const aside = LEFTOVER.test(path) ? path : removedName(path);
+      const { state } = runOf(basename(path));
+      const aside = state === "replaced" || state === "removed" ? path : removedName(path);
       if (aside !== path) {
         await rm(aside, { recursive: true, force: true });
         await rename(path, aside);

@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
-import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { runFileDamaged, storeWriteFailed } from "../core/errors.js";
+import { RagError, runFileDamaged, runFileNewer, storeWriteFailed } from "../core/errors.js";
 import { parseRunFile, RUN_SCHEMA } from "../schema/run-file.js";
 import type { RunOf, StageName } from "../schema/types.js";
-import { syncFolder, writeAtomic } from "./atomic.js";
-import { JOURNAL_ENDING, layoutOf, RERUN_MARKER, RUN_FILE, type SessionLayout } from "./layout.js";
+import { makeFolders, removeLeftovers, syncFolder, writeAtomic } from "./atomic.js";
+import { finishRun } from "./finish.js";
+import { appendHistory, readHistory } from "./history.js";
+import { layoutOf, RERUN_MARKER, RUN_FILE, type SessionLayout } from "./layout.js";
 
 /** A run as it stands in `run.json`: all of it but what depends on who asks. */
 export type StoredRun<K extends StageName> = Omit<RunOf[K], "dir" | "reused" | "session">;
@@ -23,7 +25,7 @@ export interface HistoryEntry {
 /** The stored runs of one session. */
 export interface RunStore {
   readonly layout: SessionLayout;
-  /** A finished run, or null. @throws RagError `run_damaged` */
+  /** A finished run, or null. @throws RagError `run_damaged`, `run_newer` */
   find<K extends StageName>(stage: K, id: string): Promise<StoredRun<K> | null>;
   /**
    * The folder of a run in the making, with what an interrupted attempt left in it.
@@ -49,7 +51,8 @@ export function openRunStore(dir: string): RunStore {
       });
       if (text === null) return null;
       const parsed = parseRunFile(text, stage, id);
-      if (!parsed.ok) throw runFileDamaged(path, parsed.problem);
+      if (!parsed.ok)
+        throw parsed.newer ? runFileNewer(path, parsed.newer, RUN_SCHEMA) : runFileDamaged(path, parsed.problem);
       // The head is checked; the rest was written by this library under this very id.
       return parsed.run as unknown as StoredRun<typeof stage>;
     },
@@ -58,10 +61,14 @@ export function openRunStore(dir: string): RunStore {
       const marker = join(dir, RERUN_MARKER);
       try {
         if (rerun && !existsSync(marker)) await rm(dir, { recursive: true, force: true });
-        await mkdir(dir, { recursive: true });
-        if (rerun) await writeFile(marker, "");
+        await makeFolders(dir);
+        // All of them: a kill may have come between making one and syncing it.
+        for (const above of [dirname(layout.dir), layout.dir, layout.runsDir, layout.stageDir(stage)])
+          await syncFolder(above);
+        await removeLeftovers(dir);
+        if (rerun && !existsSync(marker)) await writeAtomic(marker, "");
       } catch (cause) {
-        throw storeWriteFailed(dir, `the ${stage} run`, cause);
+        throw cause instanceof RagError ? cause : storeWriteFailed(dir, `the ${stage} run`, cause);
       }
       return dir;
     },
@@ -70,39 +77,13 @@ export function openRunStore(dir: string): RunStore {
       const final = layout.runDir(stage, id);
       await writeAtomic(join(partial, RUN_FILE), `${JSON.stringify({ schema: RUN_SCHEMA, ...run }, null, 1)}\n`);
       try {
-        const old = `${final}.old`;
-        await rm(old, { recursive: true, force: true });
-        await rename(final, old).catch((error: NodeJS.ErrnoException) => {
-          if (error.code !== "ENOENT") throw error;
-        });
-        await rename(partial, final);
-        await syncFolder(dirname(final));
-        await rm(old, { recursive: true, force: true });
-        // What they held is in the arrays now. Not before the rename: until then they are all that a kill leaves.
-        for (const name of await readdir(final)) {
-          if (name.endsWith(JOURNAL_ENDING) || name === RERUN_MARKER) await rm(join(final, name));
-        }
+        await finishRun(partial, final);
       } catch (cause) {
         throw storeWriteFailed(final, `the ${stage} run`, cause);
       }
       return final;
     },
-    async log(entry) {
-      try {
-        await appendFile(layout.historyFile, `${JSON.stringify(entry)}\n`, { flush: true });
-      } catch (cause) {
-        throw storeWriteFailed(layout.historyFile, "the history", cause);
-      }
-    },
-    async history() {
-      const text = await readFile(layout.historyFile, "utf8").catch(() => "");
-      return text.split("\n").flatMap((line) => {
-        try {
-          return [JSON.parse(line) as HistoryEntry];
-        } catch {
-          return []; // The empty end, or a line torn by a kill: the runs themselves are the truth.
-        }
-      });
-    },
+    log: (entry) => appendHistory(layout.historyFile, entry),
+    history: () => readHistory(layout.historyFile),
   };
 }

@@ -30,12 +30,13 @@ interface Series extends Omit<MemorySeries, "points" | "peakBytes"> {
 }
 
 /**
- * Starts recording. The clock is monotonic; the wall clock is read for the two dates only.
+ * Starts recording. The clock is monotonic; the wall clock is read once, so that a
+ * clock that is set back meanwhile lets no stage end before it began.
  *
  * @param start when the stage began, by `performance.now()`: now, or when its verb was called
  */
 export function startRecorder(start: number = performance.now()): Recorder {
-  const startedAt = new Date(performance.timeOrigin + start).toISOString();
+  const startedAt = Date.now() - (performance.now() - start);
   let earlier = 0;
   const phases: Record<string, number> = {};
   const batches: BatchRecord[] = [];
@@ -82,8 +83,8 @@ export function startRecorder(start: number = performance.now()): Recorder {
       }
     },
     finish: () => ({
-      startedAt,
-      finishedAt: new Date().toISOString(),
+      startedAt: new Date(startedAt).toISOString(),
+      finishedAt: new Date(startedAt + performance.now() - start).toISOString(),
       seconds: now(),
       phases,
       batches,

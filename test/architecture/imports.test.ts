@@ -26,6 +26,11 @@ const rooms: Record<string, readonly string[]> = {
   "look.ts": ["schema", "core", "store", "charts", "models", "stage.ts"],
   runs: ["schema", "core", "store", "charts", "stage.ts"],
   "session.ts": ["schema", "core", "store", "runtime", "models", "move", "stage.ts"],
+  parity: [
+    ...["schema", "core", "store", "runtime", "models", "chunk", "dense", "sparse", "fuse", "rerank", "export"],
+    "stage.ts",
+    "session.ts",
+  ],
   "index.ts": [
     "schema",
     "core",
@@ -40,6 +45,7 @@ const rooms: Record<string, readonly string[]> = {
     "export",
     "runs",
     "move",
+    "parity",
     "stage.ts",
     "look.ts",
     "session.ts",

@@ -54,6 +54,22 @@ test("run: a line a cell, the executed notebook and its page; a failing cell is 
   assert.match(cli(["run", join(fixtures, "fails.ipynb"), "--out", fixtures]).stderr, /would replace .*--out/);
 });
 
+test("pack-session: packs what a killed kernel has left, whatever models it used", () => {
+  const run = join(folder, "sessions/mine/runs/dense/dense-0123456789abcdef.partial");
+  mkdirSync(run, { recursive: true });
+  assert.match(cli(["pack-session", "sessions/mine"]).stderr, /^rag-cells pack-session: .*no session\.json.*See/);
+  assert.match(cli(["pack-session"]).stderr, /name one session's folder/);
+  writeFileSync(join(folder, "sessions/mine/session.json"), '{"schema":"rag-cells/session@1","name":"mine"}\n');
+  writeFileSync(join(run, "x.journal"), "torn");
+  const beside = cli(["pack-session", "sessions/mine"], { EMBEDDER_SPARSE_MODELS: "a-row-of-their-own" });
+  assert.equal(beside.status, 0, beside.stderr);
+  assert.match(beside.stdout, /pack +sessions\/mine\.session\.zip\n.*in the making +1 runs, 0 finished batches/s);
+  const named = cli(["pack-session", "sessions/mine", "--to", "x.zip", "--no-collection"]);
+  assert.equal(named.status, 0, named.stderr);
+  assert.ok(existsSync(join(folder, "sessions/mine.session.zip")) && existsSync(join(folder, "x.zip")));
+  assert.ok(!existsSync(join(folder, "sessions/mine/session.lock")), "its lock is given back");
+});
+
 test("kernel: says where the kernelspec is and what comes next", () => {
   const { status, stdout } = cli(["kernel", "--prefix", "p"]);
   assert.equal(status, 0);

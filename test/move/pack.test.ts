@@ -15,12 +15,14 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
+import { quantile } from "../../dist/core/stats.js";
 import * as rag from "../../dist/index.js";
 import { defaultTarget } from "../../dist/move/pack.js";
 import { tmpfs } from "../lib/mounts.ts";
 import { inferenceProcesses, until } from "../lib/processes.ts";
 import { lacking, python } from "../lib/python.ts";
 import { root as checkout, sampleOptions, scratch } from "../lib/sample.ts";
+import { watchHolding } from "../runtime/lib/lateness.ts";
 import type { Move } from "./move-child.ts";
 import { anotherMachine, entriesOf, runCells } from "./sessions.ts";
 
@@ -203,6 +205,31 @@ test("Stop: nothing is written, and the earlier pack stands", async () => {
   await assert.rejects(running, { code: "stopped", message: /Nothing was written/ });
   assert.deepEqual(readdirSync(folder), ["x.zip"]);
   assert.equal(readFileSync(to, "utf8"), "earlier");
+  own.close();
+});
+
+test("the event loop stays free, and memory does not grow with the session", async (t) => {
+  const own = await rag.openSession(sampleOptions(await scratch("free")));
+  const dir = join(own.dir, "runs/dense/dense-0000000000000000.partial");
+  mkdirSync(dir, { recursive: true });
+  for (const name of ["x.journal", "x.jsonl"]) {
+    writeFileSync(join(dir, name), "");
+    truncateSync(join(dir, name), 150e6);
+  }
+  const before = process.memoryUsage().rss;
+  let most = before;
+  const memory = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().rss);
+  }, 20);
+  const watch = watchHolding();
+  await rag.packSession(own, { to: join(await scratch("free-to"), "x.zip") });
+  const late = watch.stop();
+  clearInterval(memory);
+  t.diagnostic(
+    `a 10 ms timer was late by ${quantile(late, 0.99).toFixed(1)} ms of this thread's work at the 99th percentile of ${late.length}; ${((most - before) / 1e6).toFixed(0)} MB more for 300 MB`,
+  );
+  assert.ok(late.length > 20 && quantile(late, 0.99) <= 20);
+  assert.ok(most - before < 150e6);
   own.close();
 });
 

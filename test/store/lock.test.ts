@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { lockSession } from "../../dist/store/lock.js";
+import { tmpfs } from "../lib/mounts.ts";
 
 const lockModule = resolve(import.meta.dirname, "../../dist/store/lock.js");
 const place = async () => join(await mkdtemp(join(tmpdir(), "lock-")), "session.lock");
@@ -75,6 +76,37 @@ test("a lock from another machine counts while it is touched, and not after a mi
   const old = new Date(Date.now() - 120_000);
   await utimes(path, old, old);
   (await lockSession(path, "docs")).release();
+});
+
+test("a lock from another machine that was touched in the future counts while it is touched on, and no longer", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const path = await place();
+  await writeFile(path, JSON.stringify({ pid: 1, host: "elsewhere.example", started: "1" }));
+  const future = new Date(Date.now() + 3_600_000);
+  /** Lets the time of some beats pass; a holder that lives touches its lock meanwhile. */
+  const take = async (lives: boolean) => {
+    await utimes(path, future, future);
+    const taking = lockSession(path, "docs");
+    taking.catch(() => {});
+    for (let i = 0; i < 60; i++) {
+      const touched = new Date(future.getTime() + (lives ? i * 1000 : 0));
+      await utimes(path, touched, touched).catch(() => {});
+      t.mock.timers.tick(1000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return taking;
+  };
+  await assert.rejects(take(true), { code: "session_in_use" });
+  (await take(false)).release();
+});
+
+test("a lock that can't be written is not taken, and leaves no file", async (t) => {
+  const disk = await tmpfs(t, "size=4k");
+  if (!disk) return;
+  await writeFile(join(disk.dir, "full"), Buffer.alloc(8192)).catch(() => {});
+  const path = join(disk.dir, "session.lock");
+  await assert.rejects(lockSession(path, "docs"), { code: "store_write_failed" });
+  assert.ok(!existsSync(path));
 });
 
 test("an empty lock file, left by a kill between creating and writing, is taken over", async () => {

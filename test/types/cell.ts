@@ -28,6 +28,14 @@ export const fused = await rag.fuse(session, queries, [dense, sparse], { method:
 export const ranked = await rag.rerank(session, fused, { topK: 5 });
 export const collection = await rag.exportCollection(session, [chunks, dense, sparse, ranked]);
 
+// moving a session
+export const taken = await rag.packSession(session, { to: "types.session.zip", collection: false });
+export const goesOn = taken.inTheMaking.map(({ stage, batches }) => `${stage}: ${batches}`);
+export const moved = await rag.openSession({ from: taken.path, enableRerank: false });
+export const renamed = await rag.openSession({ name: "types-2", from: "types.session.zip" });
+// @ts-expect-error a session that comes from nowhere needs a name
+export const nameless = await rag.openSession({ enableRerank: false });
+
 // looking at what is there
 export const runs = await rag.history(session);
 export const count = runs.numRows();
@@ -36,6 +44,8 @@ export const again = await rag.rerank(session, stored, { queries });
 export const disk = await rag.listRuns(session);
 export const freed = (await rag.removeRuns(session, { unused: true }, { dryRun: true })).bytes;
 export const gone = await rag.removeRuns(session, [chunks.id, dense.id]);
+export const parity = await rag.checkParity(session, { files: "corpus/**/*.md", baseline: "parity.json", write: true });
+export const firstDifference = parity.difference?.row;
 export const vectors = await rag.readVectors(dense);
 export const rows = rag.listModels();
 export const licence = rows[0]?.licence;
