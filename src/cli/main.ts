@@ -13,7 +13,7 @@ const HELP = `rag-cells turns a folder of documents into a searchable collection
 
   rag-cells journey                            run the sample journey; results in out/sample/
   rag-cells run NOTEBOOK [--out DIR] [--html]  run a notebook in a TypeScript kernel, without Python
-  rag-cells kernel [--prefix DIR]              make the kernel known to Jupyter
+  rag-cells kernel [--prefix DIR | --print]    make the kernel known to Jupyter, or only show its kernelspec
   rag-cells lab [ARGUMENTS]                    open JupyterLab with the kernel at hand
   rag-cells setup-faiss                        build the optional faiss-node on this machine
   rag-cells link                               make a checkout importable as "rag-cells" in its own notebooks

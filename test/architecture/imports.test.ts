@@ -39,7 +39,7 @@ const rooms: Record<string, readonly string[]> = {
     "look.ts",
     "session.ts",
   ],
-  notebook: ["core"],
+  notebook: ["core", "store"],
   cli: ["core", "notebook", "index.ts"],
 };
 

@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { linkPackage } from "../../dist/cli/link.js";
 import { nearNames } from "../../dist/cli/near.js";
 import { startKernel } from "../../dist/notebook/kernel.js";
+import { kernelSpec } from "../../dist/notebook/kernelspec.js";
 
 const main = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
 const folder = mkdtempSync(join(tmpdir(), "cli-"));
@@ -52,6 +53,12 @@ test("run: a line a cell, the executed notebook and its page; a failing cell is 
   assert.match(failed.stderr, /stopped at code cell 2 of 3.*Type 'string' is not assignable/s);
   assert.ok(existsSync(join(folder, "out", "fails.ipynb")));
   assert.match(cli(["run", join(fixtures, "fails.ipynb"), "--out", fixtures]).stderr, /would replace .*--out/);
+});
+
+test("kernel --print: the kernelspec as JSON, and nothing is written", () => {
+  const { status, stdout } = cli(["kernel", "--print"]);
+  assert.equal(status, 0);
+  assert.deepEqual(JSON.parse(stdout), JSON.parse(JSON.stringify(kernelSpec())));
 });
 
 test("kernel: says where the kernelspec is and what comes next", () => {
