@@ -16,7 +16,7 @@ const HELP = `rag-cells turns a folder of documents into a searchable collection
   rag-cells run NOTEBOOK [--out DIR] [--html]  run a notebook in a TypeScript kernel, without Python
   rag-cells parity [--write] [--baseline FILE] compare the sample collection with a dense-only one and a baseline
   rag-cells pack-session DIR [--to FILE]       pack a session, whose kernel is gone, for another machine
-  rag-cells kernel [--prefix DIR]              make the kernel known to Jupyter
+  rag-cells kernel [--prefix DIR | --print]    make the kernel known to Jupyter, or only show its kernelspec
   rag-cells lab [ARGUMENTS]                    open JupyterLab with the kernel at hand
   rag-cells kaggle pack --out DIR (--models KEYS | --session-settings) [--models-from DIR] [--title T] [--id OWNER/SLUG]
                                                make a Kaggle dataset for notebooks without internet

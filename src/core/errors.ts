@@ -273,6 +273,19 @@ export function kernelDied(how: string, lastWords: string): RagError {
   );
 }
 
+/** A value that Python could not hold exactly. */
+export function valueRefused(path: string, problem: string, remedy: string): RagError {
+  return new RagError("value_refused", `${escapeInvisible(path)} ${problem}. ${remedy}`);
+}
+
+/** A file with a value from Python that is not what Python said it wrote. */
+export function valueDamaged(path: string, problem: string): RagError {
+  return new RagError(
+    "value_damaged",
+    `The value in ${quote(path)} did not arrive whole: ${problem}. Run the %ts_put line again.`,
+  );
+}
+
 /** A kernel that lives but does no work. */
 export function kernelStuck(what: string): RagError {
   return new RagError(

@@ -50,7 +50,7 @@ const rooms: Record<string, readonly string[]> = {
     "look.ts",
     "session.ts",
   ],
-  notebook: ["core"],
+  notebook: ["core", "store"],
   kit: ["schema", "core", "store", "archive", "models", "stage.ts"],
   doctor: ["schema", "core", "store", "runtime", "models", "stage.ts", "notebook"],
   cli: ["core", "notebook", "kit", "doctor", "session.ts", "index.ts"],

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { environments, run } from "../kaggle/lib/environments.ts";
 import { boxPython, type KaggleBox, kaggleBox } from "../lib/kaggle.ts";
-import { lacking } from "../lib/python.ts";
 import { root, sampleModels, scratch } from "../lib/sample.ts";
 
 const main = join(root, "dist/cli/main.js");
@@ -80,16 +80,7 @@ test("the journey runs from it: the kit's Node, packages and models, and nothing
   const within = box as KaggleBox;
   const home = homeIn(within);
   const notebook = JSON.parse(readFileSync(join(within.root, home, "notebooks/journey.ipynb"), "utf8"));
-  const changes: readonly [RegExp, string][] = [
-    [/ *dir: "\.\.\/out",\n/, ""],
-    [/ *modelDirs: \["sample\/models"\],\n/, "  offline: true,\n"],
-  ];
-  // As an operator writes it on Kaggle: the usual folder for sessions, models from the attached dataset.
-  for (const cell of notebook.cells) {
-    let text = [cell.source].flat().join("");
-    for (const [pattern, replacement] of changes) text = text.replace(pattern, replacement);
-    cell.source = text;
-  }
+  for (const cell of notebook.cells) cell.source = asOnKaggle([cell.source].flat().join(""));
   const code = notebook.cells.filter((cell: { cell_type: string }) => cell.cell_type === "code");
   const text = JSON.stringify(code);
   assert.ok(
@@ -145,20 +136,61 @@ test("the command unpacks it too, and checks the models", { skip }, () => {
   assert.equal(done.stdout.split("\n", 1)[0], `Checked; it stands in ${home}`, done.stderr);
 });
 
-test("%%ts cells run from it", { skip: skip || noMagic() || lacking("IPython", "zmq") }, () => {
-  const within = box as KaggleBox;
-  const cells = [
-    BOOT,
-    'get_ipython().run_cell_magic("ts", "", "import * as rag from \\"rag-cells\\";\\nconsole.log(typeof rag.openSession);")',
-  ];
-  const script = `from IPython.testing.globalipapp import start_ipython
-start_ipython()
-from IPython import get_ipython
-${cells.join("\n")}`;
-  const done = within.run([boxPython(), "-c", script]);
-  assert.match(done.stdout, /%%ts cells are TypeScript from here on\.\n.*function/s, done.stderr);
-});
+for (const { name, dir, skip: notMade } of environments) {
+  test(`${name}: the journey in %%ts cells of a notebook, from the attached kit`, {
+    skip: skip || notMade,
+  }, async (t) => {
+    const [input, working] = [await scratch("input"), await scratch("working")];
+    cpSync(kit, join(input, "kit"), { recursive: true });
+    const { version, id } = JSON.parse(readFileSync(join(kit, "rag-cells-kit.json"), "utf8"));
+    const home = `/kaggle/tmp/rag-cells-0/${version}-${id}`;
+    const sources = [
+      BOOT,
+      ...journeyCells().map((source) => `%%ts\n${source.replace("sample/corpus", `${home}/notebooks/sample/corpus`)}`),
+    ];
+    writeFileSync(join(working, "journey.ipynb"), pythonNotebook(sources));
+    const ended = await run(join(root, "test/kaggle/stand-in.sh"), [
+      dir,
+      input,
+      working,
+      ...["papermill", "journey.ipynb", "done.ipynb", "-k", "python3"],
+    ]);
+    if (/unshare: unshare failed|^mount: .*permission denied/m.test(ended.stderr)) return t.skip(ended.stderr);
+    assert.equal(ended.status, 0, ended.stderr.slice(-3000));
+    const { cells } = JSON.parse(readFileSync(join(working, "done.ipynb"), "utf8"));
+    assert.match(JSON.stringify(cells[0].outputs), /ok +inference.*%%ts cells are TypeScript from here on/);
+    assert.match(JSON.stringify(cells[1].outputs), /data:image\/svg\+xml/, "the first card has its chart");
+    const first = cells
+      .slice(0, 2)
+      .reduce((sum: number, { metadata }: Executed) => sum + metadata.papermill.duration, 0);
+    t.diagnostic(
+      `${cells[0].metadata.papermill.duration.toFixed(1)} s for the bootstrap, first card after ${first.toFixed(1)} s`,
+    );
+    assert.ok(existsSync(join(working, "rag-cells/sample/session.json")), "the session is what a run on Kaggle keeps");
+  });
+}
 
-function noMagic(): string | false {
-  return existsSync(join(root, "kaggle/rag_cells_magic.py")) ? false : "this checkout has no magic";
+interface Executed {
+  readonly metadata: { readonly papermill: { readonly duration: number } };
+}
+
+/** Code of the journey as an operator writes it on Kaggle: the usual folder for sessions, models from the dataset. */
+function journeyCells(): string[] {
+  const { cells } = JSON.parse(readFileSync(join(root, "notebooks/journey.ipynb"), "utf8"));
+  return cells
+    .filter((cell: { cell_type: string }) => cell.cell_type === "code")
+    .map((cell: { source: string | string[] }) => asOnKaggle([cell.source].flat().join("")));
+}
+
+function asOnKaggle(source: string): string {
+  return source
+    .replace(/ *dir: "\.\.\/out",\n/, "")
+    .replace(/ *modelDirs: \["sample\/models"\],\n/, "  offline: true,\n");
+}
+
+function pythonNotebook(sources: readonly string[]): string {
+  const code = { cell_type: "code", execution_count: null, metadata: {}, outputs: [] };
+  const kernelspec = { name: "python3", display_name: "Python 3", language: "python" };
+  const cells = sources.map((source, i) => ({ ...code, id: `cell-${i}`, source }));
+  return JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells });
 }
