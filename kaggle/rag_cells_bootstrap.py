@@ -9,7 +9,8 @@ With the kit attached (`rag-cells kaggle pack` makes it) no internet is needed. 
 `boot.start(package="rag-cells-0.1.0.tgz")` fetches Node and the packages from the npm registry.
 What is there already is found again, so the cell can be run at any time.
 
-Standard library only: this runs before anything else is there. docs/kaggle.md has the rest.
+Standard library only, and one file, which can be downloaded alone: this runs before anything
+else is there. docs/kaggle.md has the rest.
 """
 
 from __future__ import annotations
@@ -67,7 +68,11 @@ NODE = Pinned(
     "24.21.0",
     "sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==",
 )
-NPM = Pinned("npm", "11.21.2", "sha512-7HPApk+AflMUavSseL1Pm6CnYqMIHk53x+KmuhqmTDqPkjPMgxIpTPcTqsE91EKNw4gFBJV9fnXiSdGm1DXq9A==")
+NPM = Pinned(
+    "npm",
+    "11.21.2",
+    "sha512-7HPApk+AflMUavSseL1Pm6CnYqMIHk53x+KmuhqmTDqPkjPMgxIpTPcTqsE91EKNw4gFBJV9fnXiSdGm1DXq9A==",
+)
 
 
 class BootstrapError(Exception):
@@ -148,7 +153,9 @@ def doctor(ready: Ready) -> tuple[int, str]:
         command += ["--models", ",".join(ready.models) or "none"]
         if ready.models:
             command += ["--models-from", str(ready.kit)]
-    done = subprocess.run(command, env={**os.environ, **ready.env}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env={**os.environ, **ready.env}, capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -184,7 +191,9 @@ def check_system() -> None:
 def node_version(node: str | Path) -> str | None:
     """Version of a Node that runs; None where it does not."""
     try:
-        said = subprocess.run([str(node), "--version"], capture_output=True, text=True, timeout=30, check=True)
+        said = subprocess.run(
+            [str(node), "--version"], capture_output=True, text=True, timeout=30, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.fullmatch(r"v(\d+\.\d+\.\d+)\s*", said.stdout)
@@ -194,7 +203,8 @@ def node_version(node: str | Path) -> str | None:
 def why_not_run(node: Path, root: Path) -> str:
     if node.exists() and not os.access(node, os.X_OK):
         return "no program may be run on its disk. Name a folder on another one: boot.start(to=...)."
-    return f"the machine's C library may be too old for it. If {root} was changed by hand, remove it and run this cell again."
+    way = f"If {root} was changed by hand, remove it and run this cell again."
+    return f"the machine's C library may be too old for it. {way}"
 
 
 def is_new_enough(version: str | None) -> bool:
@@ -203,7 +213,9 @@ def is_new_enough(version: str | None) -> bool:
 
 def path_with(folder: Path, path: str) -> str:
     """A search path that begins with the folder, and has it once."""
-    return os.pathsep.join([str(folder), *(part for part in path.split(os.pathsep) if part not in ("", str(folder)))])
+    return os.pathsep.join(
+        [str(folder), *(part for part in path.split(os.pathsep) if part not in ("", str(folder)))]
+    )
 
 
 def cuda_libraries() -> tuple[str | None, str]:
@@ -222,7 +234,10 @@ def cuda_libraries() -> tuple[str | None, str]:
     path = os.environ.get("LD_LIBRARY_PATH", "")
     for folder in reversed(folders):
         path = path_with(folder, path)
-    return path or None, f"a GPU is here: {len(folders)} folders with CUDA's libraries are on the kernel's library path"
+    return (
+        path or None,
+        f"a GPU is here: {len(folders)} folders with CUDA's libraries are on the kernel's library path",
+    )
 
 
 # Places
@@ -240,7 +255,9 @@ def usual_base() -> Path:
         base.mkdir(mode=0o700, exist_ok=True)
     info = base.lstat()
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid() or info.st_mode & 0o022:
-        raise BootstrapError(f"{base} is not a folder of this user alone. Name another one: boot.start(to=...).")
+        raise BootstrapError(
+            f"{base} is not a folder of this user alone. Name another one: boot.start(to=...)."
+        )
     return base
 
 
@@ -256,7 +273,9 @@ def writing_to(place: Path) -> Iterator[None]:
             why = "this can't be written to"
         else:
             why = str(error)
-        raise BootstrapError(f"{place}: {why}, or name a folder on another disk: boot.start(to=...).") from error
+        raise BootstrapError(
+            f"{place}: {why}, or name a folder on another disk: boot.start(to=...)."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -309,14 +328,18 @@ def stands(home: Path, identity: str) -> bool:
     told = read_home(home)
     if told is None:
         if home.exists() and (not home.is_dir() or any(home.iterdir())):
-            raise BootstrapError(f"{home} holds something else. Name a new or an empty folder: boot.start(to=...).")
+            raise BootstrapError(
+                f"{home} holds something else. Name a new or an empty folder: boot.start(to=...)."
+            )
         return False
     return told.get("id") == identity and (home / "node_modules" / ".bin" / "node").exists()
 
 
 def write_home(folder: Path, identity: str, version: str, node: str, models: list[str], origin: str) -> None:
     told = {"schema": "rag-cells/home@1", "id": identity, "version": version, "node": node}
-    (folder / HOME_FILE).write_text(json.dumps({**told, "models": models, "from": origin}, indent=1) + "\n", "utf-8")
+    (folder / HOME_FILE).write_text(
+        json.dumps({**told, "models": models, "from": origin}, indent=1) + "\n", "utf-8"
+    )
 
 
 def check_space(home: Path, needed: int) -> None:
@@ -344,7 +367,10 @@ def find_installed(home: Path | None) -> tuple[Path, Path, str]:
     """An installed package that needs nothing: the one this file lies in, else the newest home."""
     homes = [home] if home else [Path(__file__).resolve().parent.parent, *earlier_homes()]
     for root in homes:
-        if not (root / "dist" / "cli" / "main.js").is_file() or not (root / "node_modules" / "tslab").is_dir():
+        if (
+            not (root / "dist" / "cli" / "main.js").is_file()
+            or not (root / "node_modules" / "tslab").is_dir()
+        ):
             continue
         for node in (root / "node_modules" / ".bin" / "node", Path(shutil.which("node") or "")):
             if node.is_file() and is_new_enough(node_version(node)):
@@ -369,11 +395,17 @@ def find_kit(kit: Path | None) -> Path | None:
     if kit:
         folder = kit.expanduser().absolute()
         if not (folder / KIT_FILE).is_file() and not (folder / UNFINISHED).is_file():
-            raise BootstrapError(f"{folder} is no kit: it has no {KIT_FILE}. Name a folder that `rag-cells kaggle pack` made.")
+            raise BootstrapError(
+                f"{folder} is no kit: it has no {KIT_FILE}. Name a folder that `rag-cells kaggle pack` made."
+            )
         return folder
     here = Path(__file__).resolve().parent
     attached = Path("/kaggle/input")
-    below = (path.parent for depth in ("*", "*/*", "*/*/*") for path in sorted(attached.glob(f"{depth}/{KIT_FILE}")))
+    below = (
+        path.parent
+        for depth in ("*", "*/*", "*/*/*")
+        for path in sorted(attached.glob(f"{depth}/{KIT_FILE}"))
+    )
     return next((folder for folder in (here, *below) if (folder / KIT_FILE).is_file()), None)
 
 
@@ -417,7 +449,9 @@ def read_kit(kit: Path) -> dict[str, Any]:
     if listed.get("schema") != KIT_SCHEMA:
         raise damaged(kit, f"{KIT_FILE} has schema {listed.get('schema')!r}, and {KIT_SCHEMA} is read here")
     paths = [*listed["links"], *(file for one in listed["archives"].values() for file in one["files"])]
-    strange = next((one for one in paths if one.startswith("/") or ".." in one.split("/") or "\0" in one), None)
+    strange = next(
+        (one for one in paths if one.startswith("/") or ".." in one.split("/") or "\0" in one), None
+    )
     if strange is not None:
         raise damaged(kit, f"{KIT_FILE} names {strange!r}, which leads out of the folder")
     return listed
@@ -561,7 +595,9 @@ def read_manifest(package: Path) -> dict[str, Any]:
         else:
             told = json.loads((package / "package.json").read_text("utf-8"))
     except (OSError, KeyError, ValueError, tarfile.TarError) as error:
-        raise BootstrapError(f"{package} is no npm package: {error}. Make it with `npm pack` in a checkout.") from error
+        raise BootstrapError(
+            f"{package} is no npm package: {error}. Make it with `npm pack` in a checkout."
+        ) from error
     if told.get("name") != "rag-cells" or not re.fullmatch(r"[0-9A-Za-z.+-]+", str(told.get("version"))):
         raise BootstrapError(f"{package} is not the package rag-cells, but {told.get('name')!r}.")
     return told
@@ -630,7 +666,11 @@ def link_own(folder: Path, node: Path) -> None:
     """What install scripts would do: the package `node` finds its binary, and the package finds itself by its name."""
     modules = folder / "node_modules"
     binary = modules / "node" / "bin" / "node"
-    for link, target in ((binary, str(node)), (modules / ".bin" / "node", "../node/bin/node"), (modules / "rag-cells", "..")):
+    for link, target in (
+        (binary, str(node)),
+        (modules / ".bin" / "node", "../node/bin/node"),
+        (modules / "rag-cells", ".."),
+    ):
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(target)
@@ -650,7 +690,9 @@ def bring_node(base: Path) -> Path:
         try:
             fetch_from_nodejs(base, folder)
         except BootstrapError as second:
-            raise BootstrapError(f"Node can't be fetched. {first}\nNor from nodejs.org: {second}\n{INTERNET}") from second
+            raise BootstrapError(
+                f"Node can't be fetched. {first}\nNor from nodejs.org: {second}\n{INTERNET}"
+            ) from second
     if not is_new_enough(node_version(kept)):
         raise BootstrapError(f"{kept} was fetched and does not run: {why_not_run(kept, folder)}")
     shutil.rmtree(base / "downloads", ignore_errors=True)
@@ -719,12 +761,16 @@ def fetch(url: str, target: Path, wanted: tuple[str, str] | None) -> None:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 with writing_to(target):
                     raise
-            if attempt == ATTEMPTS - 1 or (isinstance(error, urllib.error.HTTPError) and error.code in (401, 403, 404)):
+            if attempt == ATTEMPTS - 1 or (
+                isinstance(error, urllib.error.HTTPError) and error.code in (401, 403, 404)
+            ):
                 raise BootstrapError(f"{url} can't be fetched: {error}.") from error
             time.sleep(2**attempt)
     if wanted is not None and digest_of(part, wanted[0]) != wanted[1]:
         part.unlink()
-        raise BootstrapError(f"{url} gave something else than what it should ({wanted[0]} differs); it was removed.")
+        raise BootstrapError(
+            f"{url} gave something else than what it should ({wanted[0]} differs); it was removed."
+        )
     part.replace(target)
 
 
