@@ -2,12 +2,16 @@
  * rag-cells: a folder of documents becomes a searchable, verified collection, one
  * notebook cell a stage. This is the only door: every verb and every public type.
  */
+
+export { type PurgeOptions, purgeCache } from "./cache/purge.js";
+export { cacheStats } from "./cache/stats.js";
 export type { HistoryRow, HistoryTable, RunsTable } from "./charts/tables.js";
 export { type ChunkOptions, chunk } from "./chunk/run.js";
 export { RagError } from "./core/errors.js";
 export type { Matrix } from "./core/matrix.js";
 export type { SparseMatrix, SparseVector } from "./core/sparse-matrix.js";
 export { type DenseOptions, runDense } from "./dense/run.js";
+export { explain } from "./explain.js";
 export { type ExportOptions, exportCollection } from "./export/run.js";
 export { type HeadingSample, queries, queriesFromFile, queriesFromHeadings } from "./fuse/queries.js";
 export { type FuseOptions, fuse } from "./fuse/run.js";
@@ -23,15 +27,18 @@ export type { RunChoice } from "./runs/choose.js";
 export { listRuns } from "./runs/list.js";
 export { type RemoveOptions, removeRuns } from "./runs/remove.js";
 export type * from "./schema/cache-types.js";
+export type * from "./schema/lineage-types.js";
 export type { ModelCard, ModelRole, Pooling } from "./schema/model-types.js";
 export type * from "./schema/parity-types.js";
 export type * from "./schema/run-types.js";
 export type * from "./schema/session-pack-types.js";
 export type { Provenance, SettingLayer, SettingSource, Settings } from "./schema/settings-types.js";
 export type * from "./schema/types.js";
+export type * from "./schema/vector-cache-types.js";
 export { type MovedSessionOptions, openSession, type SessionOptions } from "./session.js";
 export type { Bm25Options } from "./sparse/bm25.js";
 export type { Bm25Language } from "./sparse/bm25-terms.js";
 export { runSparse, type SparseOptions } from "./sparse/run.js";
 export type { Session } from "./stage.js";
+export { stale } from "./stale.js";
 export type { HistoryEntry } from "./store/runs.js";

@@ -2,9 +2,11 @@ import { modelList } from "./charts/card-models.js";
 import { showCard } from "./charts/present.js";
 import { type HistoryTable, historyTable } from "./charts/tables.js";
 import { noRunYet, unknownVectors, wrongRun } from "./core/errors.js";
+import { isStage, stages, verbs } from "./core/journey.js";
 import type { Matrix } from "./core/matrix.js";
 import type { SparseMatrix } from "./core/sparse-matrix.js";
 import { registryRows } from "./models/registry-data.js";
+import type { RunExplanation, SkipExplanation, StaleReport } from "./schema/lineage-types.js";
 import type { ModelCard } from "./schema/model-types.js";
 import type {
   AnyRun,
@@ -17,19 +19,9 @@ import type {
   SparseRun,
   StageName,
 } from "./schema/types.js";
-import { contextOf, present, type Session } from "./stage.js";
+import { cardNow, contextOf, present, type Session } from "./stage.js";
 import { loadMatrix, loadSparse } from "./store/arrays.js";
 import { openChunkReader } from "./store/chunks.js";
-
-const verbs: Record<StageName, string> = {
-  prime: "primeCache",
-  chunk: "chunk",
-  dense: "runDense",
-  sparse: "runSparse",
-  fuse: "fuse",
-  rerank: "rerank",
-  export: "exportCollection",
-};
 
 /**
  * The run a stage returned last in this session, from disk: how a stage's cell
@@ -40,8 +32,7 @@ const verbs: Record<StageName, string> = {
  */
 export async function latest<K extends StageName>(session: Session, stage: K): Promise<RunOf[K]> {
   const context = contextOf(session);
-  if (!Object.hasOwn(verbs, stage))
-    throw wrongRun(`one of the stages ${Object.keys(verbs).join(", ")}`, stage, "the documentation");
+  if (!isStage(stage)) throw wrongRun(`one of the stages ${stages.join(", ")}`, stage, "the documentation");
   const history = await context.store.history();
   for (const entry of history.reverse()) {
     if (entry.stage !== stage) continue;
@@ -51,7 +42,7 @@ export async function latest<K extends StageName>(session: Session, stage: K): P
   throw noRunYet(stage, session.name, verbs[stage]);
 }
 
-/** What ran in this session, oldest first, as an arquero table: stage, id, at, outcome, seconds. */
+/** What ran in this session, oldest first, as an arquero table: stage, id, at, outcome, why, rows, seconds. */
 export async function history(session: Session): Promise<HistoryTable> {
   return historyTable(await contextOf(session).store.history());
 }
@@ -64,9 +55,15 @@ export function listModels(): readonly ModelCard[] {
   return modelList(registryRows);
 }
 
-/** Shows a run's card now, also in the middle of a cell; in a plain terminal prints its text. */
-export async function show(value: AnyRun | Skipped | QuerySet): Promise<void> {
-  await showCard(value);
+/** Shows a card now, also in the middle of a cell; in a plain terminal prints its text. */
+export async function show(
+  value: AnyRun | Skipped | QuerySet | StaleReport | RunExplanation | SkipExplanation,
+): Promise<void> {
+  await (isRun(value) ? showCard(value, await cardNow(value)) : showCard(value));
+}
+
+function isRun(value: { readonly kind: string }): value is AnyRun {
+  return isStage(value.kind);
 }
 
 /**

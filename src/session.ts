@@ -3,7 +3,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
+import { findDocuments, matchDocuments } from "./chunk/find.js";
 import { badConfigFile, badOption, badSessionName, badSetting, gpuNotUsable, storeWriteFailed } from "./core/errors.js";
+import { openLineage } from "./lineage/open.js";
 import { bindShelf, openModelShelf } from "./models/shelf.js";
 import { defaultThreads } from "./runtime/threads.js";
 import type { ModelCard } from "./schema/model-types.js";
@@ -17,9 +19,9 @@ import {
   settingNames,
 } from "./schema/settings.js";
 import type { Settings } from "./schema/settings-types.js";
-import { bindContext, type Session, type SessionContext } from "./stage.js";
+import { bindContext, modelUse, type Session, type SessionContext } from "./stage.js";
 import { makeFolders } from "./store/atomic.js";
-import { recoverRuns } from "./store/finish.js";
+import { recoverSession } from "./store/finish.js";
 import { KAGGLE_WORKING, layoutOf } from "./store/layout.js";
 import { lockSession } from "./store/lock.js";
 import { openRunStore } from "./store/runs.js";
@@ -77,9 +79,11 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
   if (settings.device === "auto") refuseIdleGpu(env);
 
   const shelf = openModelShelf(addModels, settings, await hubToken(env));
-  for (const key of settings.dense) shelf.card(key, "dense");
-  for (const key of settings.sparse) if (key !== "bm25") shelf.card(key, "sparse");
-  shelf.card(settings.rerank, "rerank");
+  const keys = {
+    dense: settings.dense.map((name) => shelf.card(name, "dense").key),
+    sparse: settings.sparse.map((name) => (name === "bm25" ? name : shelf.card(name, "sparse").key)),
+    rerank: shelf.card(settings.rerank, "rerank").key,
+  };
 
   const name = from === undefined ? (asked as string) : await received(from, root, asked ?? null);
   const layout = layoutOf(join(root, name));
@@ -88,8 +92,8 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
   });
   const lock = await lockSession(layout.lockFile, name);
   try {
+    await recoverSession(layout);
     await beginSessionFile(layout, name);
-    await recoverRuns(layout.runsDir);
   } catch (error) {
     lock.release();
     throw error;
@@ -106,9 +110,18 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
       lock.release();
     },
   });
+  const store = openRunStore(layout.dir);
   const context: SessionContext = {
     session,
-    store: openRunStore(layout.dir),
+    store,
+    lineage: openLineage({
+      store,
+      settings,
+      provenance,
+      keys,
+      models: () => new Map([...shelf.places.located].map(([key, model]) => [key, modelUse(model)])),
+      documents: { match: matchDocuments, find: findDocuments },
+    }),
     locate: shelf.locate,
     card: shelf.card,
     closed: false,
@@ -153,6 +166,9 @@ async function defaults(env: NodeJS.ProcessEnv, root: string): Promise<Settings>
     modelDirs: [cacheDir, ...(await attachedDatasets())],
     cacheDir,
     modelLock: join(root, "models.lock.json"),
+    vectorCache: join(root, "vectors.sqlite"),
+    vectorCacheBytes: 4 * 2 ** 30,
+    vectorCacheDays: null,
     hubEndpoint: "https://huggingface.co",
     offline: false,
   };

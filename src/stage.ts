@@ -1,17 +1,24 @@
+import { cardOf, type Showable } from "./charts/card.js";
+import { withMarks, withoutMarks } from "./charts/card-stale.js";
+import type { Card } from "./charts/card-types.js";
 import { prepareCard } from "./charts/present.js";
 import { type Progress, type ProgressOptions, progress } from "./charts/progress.js";
-import { badOption, notASession, RagError, sessionClosed, stageBusy, stopped } from "./core/errors.js";
+import { badOption, inputMissing, notASession, RagError, sessionClosed, stageBusy, stopped } from "./core/errors.js";
 import { contentId } from "./core/hash.js";
+import { verbs } from "./core/journey.js";
+import { type RunFacts, rowsOf } from "./core/runs.js";
+import { inputRuns } from "./lineage/head.js";
+import type { Lineage } from "./lineage/open.js";
+import { WHY_REUSED } from "./lineage/why.js";
 import { stopSignal } from "./runtime/stop.js";
-import type { CachePack, CacheReport, PrimePlan } from "./schema/cache-types.js";
+import type { SetBy } from "./schema/lineage-types.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
-import type { ParityReport } from "./schema/parity-types.js";
-import type { RunRemoval } from "./schema/run-types.js";
-import type { SessionPack } from "./schema/session-pack-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
-import type { ModelUse, Note, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
+import type { DocumentSources } from "./schema/sources-file.js";
+import type { AnyRun, ModelUse, Note, QuerySet, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
 import { diskUsage, requireSpace } from "./store/disk.js";
-import type { RunStore, StoredRun } from "./store/runs.js";
+import { sessionDirOf } from "./store/layout.js";
+import type { HistoryEntry, RunStore, StoredRun } from "./store/runs.js";
 import { type Recorder, startRecorder } from "./telemetry/recorder.js";
 
 /** An open session: the folder that holds its runs, and its settings. */
@@ -31,6 +38,7 @@ export interface Session {
 export interface SessionContext {
   readonly session: Session;
   readonly store: RunStore;
+  readonly lineage: Lineage;
   /** Finds models on disk; one error names everything that is missing. */
   locate(keys: readonly { readonly key: string; readonly role: ModelRole }[]): Promise<readonly LocatedModel[]>;
   /** A registry row. @throws RagError `unknown_model` */
@@ -39,6 +47,12 @@ export interface SessionContext {
 }
 
 const contexts = new WeakMap<object, SessionContext>();
+
+/** Most time that a card may spend on reading documents that look other than they did. */
+const CARD_MS = 25;
+
+/** The session that was opened last in a folder. */
+const inFolder = new Map<string, SessionContext>();
 
 /** What has a session's folder to itself while it works. */
 export type Work = StageName | "removal" | "pack" | "parity";
@@ -49,6 +63,13 @@ const running = new Map<string, Work>();
 /** Ties a session to its context. Called once, by `openSession`. */
 export function bindContext(context: SessionContext): void {
   contexts.set(context.session, context);
+  inFolder.set(context.session.dir, context);
+}
+
+/** The open session of a folder, the last one where it was opened several times; null where this kernel has none. */
+export function contextIn(dir: string): SessionContext | null {
+  const context = inFolder.get(dir);
+  return context && !context.closed ? context : null;
 }
 
 /** The context behind a session. @throws RagError `not_a_session`, `session_closed` */
@@ -86,15 +107,27 @@ export interface SpaceNeed {
 }
 
 /** What identifies a run, and how it is made. */
-export interface StageInput<K extends StageName> {
+export interface StageInput<
+  K extends StageName,
+  S extends Readonly<Record<string, unknown>> = Readonly<Record<string, unknown>>,
+> {
   readonly stage: K;
   /** Raised whenever the stage's code would give other results for the same input. */
   readonly version: number;
   readonly inputs: RunBase<K>["inputs"];
   /** Settings that decide the result; all of them enter the run's id. */
-  readonly settings: Readonly<Record<string, unknown>>;
+  readonly settings: S;
   readonly models: readonly LocatedModel[];
+  /** Who set each of the settings, and who named the models: by key. */
+  readonly setBy: {
+    readonly settings: { readonly [name in keyof S]: SetBy };
+    readonly models: Readonly<Record<string, SetBy>>;
+  };
   readonly rerun: boolean;
+  /** Why a run that is stored is made again, where no one asked for it. */
+  readonly because?: string;
+  /** Where documents were read: kept on this machine, beside the history, and in no run. */
+  readonly sources?: DocumentSources;
   /** When the verb was called, by `performance.now()`, where it works before its run has an id, such as hashing files. */
   readonly began?: number;
   /** What the run carries in this kernel only and is never stored, such as the text of queries. */
@@ -110,17 +143,21 @@ export interface StageInput<K extends StageName> {
  *
  * @throws RagError `stage_busy`, `disk_too_small`, `stopped`, and whatever the work throws
  */
-export async function runStage<K extends StageName>(context: SessionContext, input: StageInput<K>): Promise<RunOf[K]> {
-  const { stage, version, inputs, settings } = input;
+export async function runStage<K extends StageName, S extends Readonly<Record<string, unknown>>>(
+  context: SessionContext,
+  input: StageInput<K, S>,
+): Promise<RunOf[K]> {
+  const { stage, version, inputs, settings, setBy } = input;
   const models = input.models.map(identityOf);
   const id = contentId(stage, { version, inputs, settings, models });
   const stored = input.rerun ? null : await context.store.find(stage, id);
   if (stored) {
-    await context.store.log({ stage, id, at: new Date().toISOString(), outcome: "reused", seconds: 0 });
+    await finish(context, stored, { outcome: "reused", why: WHY_REUSED, seconds: 0 }, input.sources);
     return present(context, stage, stored, true, input.inMemory);
   }
   return underStop(context, stage, async (tools) => {
     const { signal } = tools;
+    await requireInputs(context, stage, inputs);
     await requireRoom(context, input, id);
     const recorder = startRecorder(input.began);
     const dir = await context.store.begin(stage, id, input.rerun);
@@ -143,16 +180,40 @@ export async function runStage<K extends StageName>(context: SessionContext, inp
       resumedBatches,
       inputs,
       settings,
+      setBy,
       notes,
       telemetry: recorder.finish(),
       ...result,
     } as unknown as StoredRun<K>;
+    const why =
+      input.because ?? (input.rerun ? "asked to compute again" : await context.lineage.why(run).catch(() => ""));
     await context.store.commit(stage, id, run);
     const outcome = resumedBatches > 0 ? "resumed" : "computed";
-    const { seconds } = run.telemetry;
-    await context.store.log({ stage, id, at: new Date().toISOString(), outcome, seconds });
+    await finish(context, run, { outcome, why, seconds: run.telemetry.seconds }, input.sources);
     return present(context, stage, run, false, input.inMemory);
   });
+}
+
+/** Every run that another is made from is on the session's disk: a run of another session, or one that was removed, is refused before any work. */
+async function requireInputs(context: SessionContext, stage: StageName, inputs: RunBase<StageName>["inputs"]) {
+  const runs = inputRuns(inputs);
+  for (const [input, id] of runs) {
+    if (await context.store.find(input, id)) continue;
+    const others = runs.map(([, other]) => other).filter((other) => other !== id);
+    throw inputMissing({ stage, input, id, others, session: context.session.name, verb: verbs[input] });
+  }
+}
+
+/** What is kept of a call once its result is safe. Where documents were read is not worth failing for: without it, `stale` says that it can't know. */
+async function finish(
+  { store, lineage }: SessionContext,
+  run: RunFacts,
+  call: Pick<HistoryEntry, "outcome" | "why" | "seconds">,
+  sources: DocumentSources | undefined,
+): Promise<void> {
+  const { kind: stage, id } = run;
+  if (sources) await lineage.keepSources(id, sources).catch(() => {});
+  await store.log({ stage, id, at: new Date().toISOString(), ...call, rows: rowsOf(run) });
 }
 
 /** What of a model decides the vectors of documents. A query's prefix is a setting of the stages that read queries. */
@@ -223,8 +284,19 @@ export async function present<K extends StageName>(
 ): Promise<RunOf[K]> {
   const dir = context.store.layout.runDir(stage, stored.id);
   const run = { ...stored, session: context.session.name, dir, reused, ...inMemory } as unknown as RunOf[K];
-  await prepareCard(run);
+  await prepareCard(run, await cardNow(run));
   return run;
+}
+
+/** A run's card, with what is stale in its session now. Marks that can't be made cost a line of the card, never a result. */
+export async function cardNow(run: AnyRun): Promise<Card> {
+  const context = contextIn(sessionDirOf(run.dir));
+  if (!context) return cardOf(run);
+  try {
+    return withMarks(cardOf(run), run, await context.lineage.standings({ hashMs: CARD_MS }));
+  } catch (error) {
+    return withoutMarks(cardOf(run), error);
+  }
 }
 
 /**
@@ -266,9 +338,7 @@ export function modelUse(model: LocatedModel): ModelUse {
 }
 
 /** A value that is no run, with its card. */
-export async function withCard<T extends PrimePlan | CacheReport | CachePack | RunRemoval | SessionPack | ParityReport>(
-  value: T,
-): Promise<T> {
+export async function withCard<T extends Exclude<Showable, AnyRun | Skipped | QuerySet>>(value: T): Promise<T> {
   await prepareCard(value);
   return value;
 }

@@ -1,5 +1,5 @@
 import type { DenseRun, DenseVectors } from "../schema/types.js";
-import { batchFigures, plainTable, runCard, truncation } from "./card-parts.js";
+import { batchFigures, plainTable, reuseFigures, runCard, truncation } from "./card-parts.js";
 import type { Card } from "./card-types.js";
 import { count, percent } from "./format.js";
 import { clip } from "./text.js";
@@ -23,6 +23,7 @@ export function denseCard(run: DenseRun): Card {
         how: `float32, each of length 1; later stages use ${clip(run.primary, 40)}`,
       },
       ...fusion,
+      ...reuseFigures(run.vectors),
       ...batchFigures(run),
     ],
     [

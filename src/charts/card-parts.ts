@@ -1,3 +1,4 @@
+import { modelsOf } from "../core/runs.js";
 import type { AnyRun, ModelUse, Note, Query, QuerySet } from "../schema/types.js";
 import type { Badge, Card, CardNote, DetailTable, Figure, RowGroup } from "./card-types.js";
 import { count, counted, duration, memory, moment, percent } from "./format.js";
@@ -39,15 +40,9 @@ function badgesOf(run: AnyRun): Badge[] {
   if (run.reused) badges.push({ text: "reused", tone: "good" });
   else if (run.resumedBatches > 0)
     badges.push({ text: `resumed ${counted(run.resumedBatches, "batch", "batches")}`, tone: "good" });
-  if (modelsOf(run).some((model) => model.hubId.startsWith(SAMPLE)))
+  if (run.kind !== "chunk" && modelsOf(run).some((model) => model.hubId.startsWith(SAMPLE)))
     badges.push({ text: "sample model", tone: "warn" });
   return badges;
-}
-
-function modelsOf(run: AnyRun): ModelUse[] {
-  if (run.kind === "prime") return run.models.map((primed) => primed.model);
-  if (run.kind === "dense" || run.kind === "sparse") return run.vectors.flatMap((vectors) => vectors.model ?? []);
-  return run.kind === "rerank" ? [run.model] : [];
 }
 
 /** The notes of a value, as a card lists them. */
@@ -74,6 +69,27 @@ function timeFigures(run: AnyRun): Figure[] {
       label: "Time",
       value: duration(seconds),
       how: [run.reused ? "when it was computed" : "", parts.join(" · ")].filter(Boolean).join(": "),
+    },
+  ];
+}
+
+/** How many vectors were taken from the cache; nothing where none were. */
+export function reuseFigures(
+  vectors: readonly { readonly rows: number; readonly reused: number; readonly model: ModelUse | null }[],
+): Figure[] {
+  const passes = vectors.filter(({ model }) => model !== null);
+  const sum = (pick: (pass: (typeof passes)[number]) => number) =>
+    passes.reduce((total, pass) => total + pick(pass), 0);
+  const [rows, reused] = [sum((pass) => pass.rows), sum((pass) => pass.reused)];
+  if (reused === 0) return [];
+  return [
+    {
+      label: "Reused",
+      value: `${count(reused)} of ${count(rows)} vectors were kept from before`,
+      how:
+        reused < rows
+          ? `from the vector cache; ${count(rows - reused)} were computed`
+          : "from the vector cache; no model was loaded",
     },
   ];
 }

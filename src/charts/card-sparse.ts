@@ -1,5 +1,5 @@
 import type { SparseRun, SparseVectors } from "../schema/types.js";
-import { batchFigures, plainTable, runCard, truncation } from "./card-parts.js";
+import { batchFigures, plainTable, reuseFigures, runCard, truncation } from "./card-parts.js";
 import type { Card } from "./card-types.js";
 import { count, percent, short } from "./format.js";
 import { clip } from "./text.js";
@@ -32,6 +32,7 @@ export function sparseCard(run: SparseRun): Card {
         how: run.vectors.length > 1 ? "the one that later stages use" : "",
       },
       ...figures,
+      ...reuseFigures(run.vectors),
       ...batchFigures(run),
     ],
     [

@@ -1,11 +1,14 @@
 import type { CachePack, CacheReport, PrimePlan } from "../schema/cache-types.js";
+import type { RunExplanation, SkipExplanation, StaleReport } from "../schema/lineage-types.js";
 import type { ParityReport } from "../schema/parity-types.js";
 import type { RunRemoval } from "../schema/run-types.js";
 import type { SessionPack } from "../schema/session-pack-types.js";
 import type { AnyRun, QuerySet, Skipped } from "../schema/types.js";
+import type { VectorCachePurge, VectorCacheStats } from "../schema/vector-cache-types.js";
 import { cachePackCard, cacheReportCard, primePlanCard } from "./card-cache.js";
 import { chunkCard } from "./card-chunk.js";
 import { denseCard } from "./card-dense.js";
+import { explanationCard, skipExplanationCard } from "./card-explain.js";
 import { exportCard } from "./card-export.js";
 import { fuseCard } from "./card-fuse.js";
 import { queriesCard, skippedCard } from "./card-other.js";
@@ -15,7 +18,9 @@ import { rerankCard } from "./card-rerank.js";
 import { runRemovalCard } from "./card-runs.js";
 import { sessionPackCard } from "./card-session-pack.js";
 import { sparseCard } from "./card-sparse.js";
+import { staleCard } from "./card-stale.js";
 import type { Card } from "./card-types.js";
+import { vectorPurgeCard, vectorStatsCard } from "./card-vectors.js";
 
 /** What has a card. */
 export type Showable =
@@ -27,7 +32,12 @@ export type Showable =
   | CachePack
   | RunRemoval
   | SessionPack
-  | ParityReport;
+  | StaleReport
+  | RunExplanation
+  | SkipExplanation
+  | ParityReport
+  | VectorCacheStats
+  | VectorCachePurge;
 
 /** The card of a value: plain data, computed from the value alone. */
 export function cardOf(value: Showable): Card {
@@ -62,5 +72,15 @@ export function cardOf(value: Showable): Card {
       return runRemovalCard(value);
     case "session_pack":
       return sessionPackCard(value);
+    case "stale_report":
+      return staleCard(value);
+    case "explanation":
+      return explanationCard(value);
+    case "skip_explanation":
+      return skipExplanationCard(value);
+    case "vector_cache_stats":
+      return vectorStatsCard(value);
+    case "vector_cache_purge":
+      return vectorPurgeCard(value);
   }
 }

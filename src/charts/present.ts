@@ -54,9 +54,12 @@ export async function prepareCard(value: object, card: Card = cardOf(value as Sh
   attachCard(value, { html, text: textOf(card), line: headline(card) });
 }
 
-/** Shows a value's card now: in a notebook as an output of the cell, else as text on standard output. */
-export async function showCard(value: Showable): Promise<void> {
-  const card = cardOf(value);
+/**
+ * Shows a value's card now: in a notebook as an output of the cell, else as text on standard output.
+ *
+ * @param card another card than the value's kind has
+ */
+export async function showCard(value: Showable, card: Card = cardOf(value)): Promise<void> {
   const host = findHost();
   if (host) host.html(await drawCard(card), textOf(card));
   else process.stdout.write(`${textOf(card)}\n`);

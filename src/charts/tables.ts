@@ -20,10 +20,14 @@ export interface HistoryRow {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly outcome: "computed" | "resumed" | "reused";
+  /** Why it was computed or reused, in a few words. */
+  readonly why: string;
+  /** How much the run holds: models, chunks, vectors, queries, pairs or points. */
+  readonly rows: number;
   readonly seconds: number;
 }
 
-/** What ran in a session: an arquero table with the columns `stage`, `id`, `at`, `outcome` and `seconds`. */
+/** What ran in a session: an arquero table with the columns `stage`, `id`, `at`, `outcome`, `why`, `rows` and `seconds`. */
 export interface HistoryTable extends ColumnTable {}
 
 /** The history as an arquero table that shows itself in a notebook, the last 50 rows of it. */
@@ -34,6 +38,8 @@ export async function historyTable(rows: readonly HistoryRow[]): Promise<History
     id: rows.map((row) => row.id),
     at: rows.map((row) => row.at),
     outcome: rows.map((row) => row.outcome),
+    why: rows.map((row) => row.why),
+    rows: rows.map((row) => row.rows),
     seconds: rows.map((row) => row.seconds),
   };
   const card = historyCard(rows);
@@ -73,6 +79,8 @@ function historyCard(rows: readonly HistoryRow[]): Card {
     moment(row.at),
     row.stage,
     row.outcome,
+    clip(row.why, 60),
+    row.rows,
     row.outcome === "reused" ? null : duration(row.seconds),
     clip(row.id, 40),
   ]);
@@ -85,7 +93,7 @@ function historyCard(rows: readonly HistoryRow[]): Card {
     figures: [{ label: "Calls", value: count(rows.length) }],
     tables: [
       {
-        ...plainTable("Calls", ["When (UTC)", "Stage", "Outcome", "Time", "Run"], [3], cells, {
+        ...plainTable("Calls", ["When (UTC)", "Stage", "Outcome", "Why", "Rows", "Time", "Run"], [4, 5], cells, {
           where: "the table",
           most: MOST_ROWS,
         }),

@@ -34,6 +34,20 @@ const AT_ONCE = 64;
  * @throws RagError `bad_pattern`, `folder_missing`, `no_documents`, `unsupported_documents`, `documents_outside`
  */
 export async function findDocuments(patterns: string | readonly string[], root: string): Promise<FoundDocument[]> {
+  const { documents, folder } = await matchDocuments(patterns, root);
+  return withoutLinks(documents, folder);
+}
+
+/**
+ * What patterns match, as {@link findDocuments} finds it, before links are looked
+ * through: a file may stand here under several names, or be a link out of the root.
+ *
+ * @throws RagError those of {@link findDocuments} but `documents_outside`
+ */
+export async function matchDocuments(
+  patterns: string | readonly string[],
+  root: string,
+): Promise<{ readonly documents: readonly FoundDocument[]; readonly folder: string }> {
   const parsed = await Promise.all([patterns].flat().map((pattern) => parsePattern(pattern, root)));
   const wanted = parsed.filter(({ exclude }) => !exclude);
   if (wanted.length === 0) throw badPattern(patterns, "names no files to read");
@@ -50,7 +64,7 @@ export async function findDocuments(patterns: string | readonly string[], root: 
       foreign.map(({ document }) => document),
       Object.keys(FORMATS),
     );
-  return withoutLinks(documents, folder);
+  return { documents, folder };
 }
 
 async function matches(patterns: readonly ParsedPattern[]): Promise<Set<string>> {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Stats } from "node:fs";
 import { open } from "node:fs/promises";
 import { TextDecoder } from "node:util";
 import { binaryDocument, documentTooLarge, documentUnreadable, notUtf8, RagError } from "../core/errors.js";
@@ -12,6 +13,8 @@ export interface DocumentText {
   readonly bytes: number;
   /** Of the file's bytes, a byte order mark included. */
   readonly sha256: string;
+  /** How the file looked before it was read. */
+  readonly file: Stats;
 }
 
 /** Largest document by default: 64 MiB. Its text takes twice that in memory, or once where it is Latin. */
@@ -29,7 +32,7 @@ export async function readDocument(
   maxBytes = MAX_DOCUMENT_BYTES,
 ): Promise<DocumentText> {
   try {
-    const slices = await readSlices(path, document, maxBytes);
+    const { slices, file } = await readSlices(path, document, maxBytes);
     const hash = createHash("sha256");
     const decoder = new TextDecoder("utf-8", { fatal: true });
     const texts: string[] = [];
@@ -44,23 +47,28 @@ export async function readDocument(
     const source = texts.join("");
     const nul = source.indexOf("\0");
     if (nul !== -1) throw binaryDocument(document, nul);
-    return { source, bytes, sha256: hash.digest("hex") };
+    return { source, bytes, sha256: hash.digest("hex"), file };
   } catch (error) {
     throw error instanceof RagError ? error : documentUnreadable(document, path, error);
   }
 }
 
 /** The file's bytes; a file that grew over the limit while it was read is too large as well. */
-async function readSlices(path: string, document: string, maxBytes: number): Promise<Buffer[]> {
+async function readSlices(
+  path: string,
+  document: string,
+  maxBytes: number,
+): Promise<{ slices: Buffer[]; file: Stats }> {
   const file = await open(path, "r");
   try {
-    const { size } = await file.stat();
+    const stats = await file.stat();
+    const { size } = stats;
     if (size > maxBytes) throw documentTooLarge(document, size, maxBytes);
     const slices: Buffer[] = [];
     for (let bytes = 0; ; ) {
       const room = Math.min(SLICE, Math.max(size - bytes, 0) + 1);
       const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(room), 0, room, bytes);
-      if (bytesRead === 0) return slices;
+      if (bytesRead === 0) return { slices, file: stats };
       bytes += bytesRead;
       if (bytes > maxBytes) throw documentTooLarge(document, bytes, maxBytes);
       slices.push(buffer.subarray(0, bytesRead));

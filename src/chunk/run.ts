@@ -1,10 +1,13 @@
 import { badOption, documentChanged } from "../core/errors.js";
 import { contentId } from "../core/hash.js";
 import { histogram } from "../core/histogram.js";
+import { stampOf } from "../lineage/documents.js";
+import { byCall, byDefault, byModel, modelsSetBy } from "../lineage/set-by.js";
 import { tokenizerOf } from "../pass/texts.js";
 import type { LocatedModel } from "../schema/model-types.js";
+import type { SourceDocument } from "../schema/sources-file.js";
 import type { ChunkRun, ContentType, DocumentRecord } from "../schema/types.js";
-import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
+import { contextOf, modelUse, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
 import { openChunkWriter } from "../store/chunks.js";
 import { chunkRunBytes } from "../store/estimate.js";
 import { chunkDocuments } from "./documents.js";
@@ -45,19 +48,21 @@ const LEAST_TOKENS = 16;
 export async function chunk(session: Session, options: ChunkOptions): Promise<ChunkRun> {
   const began = performance.now();
   const context = contextOf(session);
-  const files = await findDocuments(options.files, process.cwd());
+  const base = process.cwd();
+  const files = await findDocuments(options.files, base);
   const models = await chunkedFor(context);
   const limits = await limitsOf(models, options.maxTokens);
   const split = resolveSplitOptions(limits, options);
-  const hashes: [document: string, sha256: string][] = [];
+  const documents: SourceDocument[] = [];
   const size = { documents: files.length, bytes: 0, names: 0, headings: 0 };
   for (const found of files) {
-    const { source, bytes, sha256 } = await readDocument(found);
-    hashes.push([found.document, sha256]);
+    const { source, bytes, sha256, file } = await readDocument(found);
+    documents.push({ ...stampOf(file, Date.now()), document: found.document, sha256, bytes });
     size.bytes += bytes;
     size.names += found.document.length;
     size.headings += countHeadings(source);
   }
+  const hashes = documents.map(({ document, sha256 }): [string, string] => [document, sha256]);
 
   return runStage(context, {
     stage: "chunk",
@@ -65,10 +70,23 @@ export async function chunk(session: Session, options: ChunkOptions): Promise<Ch
     inputs: { corpus: contentId("corpus", hashes) },
     settings: { ...split, maxTokens: limits.map(({ max }) => max) },
     models,
+    setBy: {
+      settings: {
+        maxTokens: byCall(options.maxTokens, byModel),
+        targetTokens: byCall(options.targetTokens, byDefault),
+        overlapTokens: byCall(options.overlapTokens, byDefault),
+        maxWordLength: byCall(options.maxWordLength, byDefault),
+      },
+      models: modelsSetBy(session.provenance, models),
+    },
     rerun: options.rerun ?? false,
+    sources: { base, patterns: [options.files].flat(), documents },
     began,
     space: () => ({ bytes: chunkRunBytes({ ...size, ...split }) }),
-    work: (work) => chunkAll(work, files, new Map(hashes), limits, split),
+    work: async (work) => ({
+      ...(await chunkAll(work, files, new Map(hashes), limits, split)),
+      models: models.map(modelUse),
+    }),
   });
 }
 

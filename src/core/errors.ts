@@ -77,6 +77,31 @@ export function storeUnreadable(path: string, what: string, cause: unknown): Rag
   );
 }
 
+/** A file of kept vectors can't be taken over. */
+export function vectorCacheNotImported(source: string, path: string, problem: string): RagError {
+  return new RagError(
+    "vector_cache_not_imported",
+    `The vectors in ${quote(source)} can't be taken over into the vector cache ${quote(path)}: ${quote(problem)}. Name a file that a vector cache wrote, and a cache that can be written; without them vectors are computed again.`,
+  );
+}
+
+/** A purge that names nothing. */
+export function nothingToPurge(models: readonly string[]): RagError {
+  const known = models.length > 0 ? `; it has vectors of ${models.map((key) => quote(key)).join(", ")}` : "";
+  return new RagError(
+    "nothing_to_purge",
+    `purgeCache(session, ...) removes vectors from the vector cache and was told of none: name { model: "..." }, { olderThanDays: 30 }, both, or { all: true }${known}. Models are not touched by it.`,
+  );
+}
+
+/** The vector cache is switched off. */
+export function vectorCacheOff(): RagError {
+  return new RagError(
+    "vector_cache_off",
+    "The session's vector cache is switched off (vectorCache: null), so it has nothing to purge. Open the session with a path, or without the setting.",
+  );
+}
+
 /** A stored run that can't be trusted. @param path its `run.json`, in the folder that bears its id */
 export function runFileDamaged(path: string, problem: string): RagError {
   const dir = dirname(path);
@@ -191,6 +216,33 @@ export function foreignRun(what: string, id: string, from: string, wanted: strin
   return new RagError(
     "foreign_run",
     `${what} ${id} was made from ${from}, but ${wanted} is ${wantedId}. Runs of different corpora can't be combined: run the cell of ${what} again on ${wantedId}, or pass the runs that belong to ${from}.`,
+  );
+}
+
+/** A run is made from one that the session does not have. */
+export function inputMissing(missing: {
+  readonly stage: string;
+  readonly input: string;
+  readonly id: string;
+  /** The other runs that it would be made from. */
+  readonly others: readonly string[];
+  readonly session: string;
+  /** The verb that makes the missing run. */
+  readonly verb: string;
+}): RagError {
+  const { stage, input, id, others, session, verb } = missing;
+  const beside = others.length === 0 ? "" : `, beside ${others.join(" and ")}`;
+  return new RagError(
+    "input_missing",
+    `The ${stage} stage would be made from ${input} run ${id}${beside}, and session ${quote(session)} has no ${input} run of that id: it is another session's, or its folder was removed. Run the ${verb} cell in this session (the same input gives the same id) and the cells behind it, or open the session that has it and run this cell there.`,
+  );
+}
+
+/** A ranking of other candidates than those of the runs beside it. */
+export function foreignRanking(rerank: string, fused: string, stage: string, from: string, given: string): RagError {
+  return new RagError(
+    "foreign_run",
+    `rerank run ${rerank} ranks the candidates of fused run ${fused}, which were found in ${stage} run ${from}, but the ${stage} run given is ${given}. Pass ${from}, or run fuse and rerank again on ${given}.`,
   );
 }
 
@@ -467,7 +519,10 @@ export function nothingToFuse(): RagError {
 
 /** Two runs of one stage. */
 export function sameStageTwice(stage: string, a: string, b: string): RagError {
-  return new RagError("same_stage_twice", `Two ${stage} runs were given, ${a} and ${b}. Pass one.`);
+  return new RagError(
+    "same_stage_twice",
+    `Two ${stage} runs were given, ${a} and ${b}. Pass the one that is meant; explain(run) shows what each was made from.`,
+  );
 }
 
 // export

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { nonFiniteVector, wrongDimension } from "../core/errors.js";
+import type { KeptOf } from "../pass/kept.js";
 import type { Pass } from "../pass/run.js";
 import { runTextPass } from "../pass/texts.js";
 import { unpackDense } from "../runtime/row-bytes.js";
@@ -19,6 +20,7 @@ export interface DensePass {
   /** Dimension to keep, at most the model's own. */
   readonly dim: number;
   readonly settings: Settings;
+  readonly kept: KeptOf;
 }
 
 /**
@@ -29,6 +31,7 @@ export interface DensePass {
  */
 export async function encodeChunks(work: StageWork, input: DensePass): Promise<DenseVectors> {
   const { chunks, model, settings, dim } = input;
+  const rows = input.kept(model, true);
   const pass = await runTextPass(work, {
     stage: "dense",
     model,
@@ -38,6 +41,7 @@ export async function encodeChunks(work: StageWork, input: DensePass): Promise<D
     item: (row) => chunks.read(row),
     encode: (tokenizer, { text }) => tokenizer.encode(model.card.documentPrefix + text, model.maxTokens),
     settings,
+    kept: rows && { rows, text: ({ text }) => text },
     unit: "chunks",
   });
   try {
@@ -54,6 +58,7 @@ export async function encodeChunks(work: StageWork, input: DensePass): Promise<D
       lostTokens: pass.plan.lostTokens,
       tokens: pass.plan.tokens,
       paddedTokens: pass.plan.paddedTokens,
+      reused: pass.reused,
     };
   } finally {
     await pass.journal.close();

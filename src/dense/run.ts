@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { badDimension, badOption, dimensionsDiffer, emptyCorpus, wrongRun } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
+import { allBy, byCall, bySession } from "../lineage/set-by.js";
+import { noteReuse, withKept } from "../pass/kept.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
 import type { Bin, ChunkRun, DenseRun, DenseVectors } from "../schema/types.js";
@@ -39,7 +41,7 @@ export async function runDense(session: Session, chunks: ChunkRun, options: Dens
   const context = contextOf(session);
   if (chunks?.kind !== "chunk") throw wrongRun("a chunk run", chunks, "chunk");
   if (chunks.count === 0) throw emptyCorpus(chunks.id);
-  const { settings } = session;
+  const { settings, provenance } = session;
   const keys = modelKeys(context, options.models ?? settings.dense, "dense");
   const models = await context.locate(keys.map((key) => ({ key, role: "dense" as const })));
   const weights = checkedWeights(options.weights, keys) ?? settings.denseWeights;
@@ -63,16 +65,28 @@ export async function runDense(session: Session, chunks: ChunkRun, options: Dens
       fusion: plan?.method ?? "none",
     },
     models,
+    setBy: {
+      settings: {
+        dim: byCall(options.dim, bySession(provenance, "dim")),
+        weights: byCall(options.weights, bySession(provenance, "denseWeights")),
+        fusion: byCall(options.fusion, bySession(provenance, "denseFusion")),
+      },
+      models: allBy(keys, byCall(options.models, bySession(provenance, "dense"))),
+    },
     rerun: options.rerun ?? false,
     space: () => ({ bytes: bytesOf(chunks, settings, models, parts, plan) }),
     work: async (work) => {
       const reader = await openChunkReader(chunks);
       try {
         const vectors: DenseVectors[] = [];
-        for (const [i, model] of models.entries()) {
-          vectors.push(await encodeChunks(work, { chunks: reader, model, dim: parts[i]?.dim as number, settings }));
-        }
-        for (const { name, truncated, lostTokens } of vectors) {
+        await withKept(work, session, options.rerun ?? false, async (kept) => {
+          for (const [i, model] of models.entries()) {
+            const dim = parts[i]?.dim as number;
+            vectors.push(await encodeChunks(work, { chunks: reader, model, dim, settings, kept }));
+          }
+        });
+        for (const { name, truncated, lostTokens, reused, rows } of vectors) {
+          noteReuse(work, name, reused, rows);
           if (truncated > 0)
             work.note(
               "truncated",
@@ -170,6 +184,7 @@ async function fuseVectors(
     lostTokens: total((v) => v.lostTokens),
     tokens: total((v) => v.tokens),
     paddedTokens: total((v) => v.paddedTokens),
+    reused: 0,
   };
 }
 

@@ -1,7 +1,16 @@
 import { stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
-import { exportNotVerified, foreignRun, RagError, sameStageTwice, wrongRun } from "../core/errors.js";
+import {
+  exportNotVerified,
+  foreignRanking,
+  foreignRun,
+  inputMissing,
+  RagError,
+  sameStageTwice,
+  wrongRun,
+} from "../core/errors.js";
 import { contentId } from "../core/hash.js";
+import { byCall, byDefault, bySession } from "../lineage/set-by.js";
 import type { ManifestArtefact } from "../schema/manifest.js";
 import type {
   Artefact,
@@ -15,12 +24,13 @@ import type {
   SparseRun,
 } from "../schema/types.js";
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
+import { sha256OfFile } from "../store/hash-file.js";
 import { removeManifest, writeCollection, writeManifest } from "./collection.js";
 import { MANIFEST_FILE } from "./names.js";
 import { exportSpace } from "./space.js";
 import { buildSummary } from "./summary.js";
 import { togglesOf } from "./toggles.js";
-import { sha256OfFile, verifyExport } from "./verify.js";
+import { verifyExport } from "./verify.js";
 
 /** Options of {@link exportCollection}. */
 export interface ExportOptions {
@@ -67,13 +77,22 @@ export async function exportCollection(
     folder: placeOf(session.dir, folder),
     toggles: togglesOf(session.settings, session.provenance),
   };
-  const input = (rerun: boolean) => ({
+  const input = (rerun: boolean, because?: string) => ({
     stage: "export" as const,
     version: 1,
     inputs: ids,
     settings,
     models: [],
+    setBy: {
+      settings: {
+        collection: byCall(options.collection, byDefault),
+        folder: byCall(options.folder, byDefault),
+        toggles: bySession(session.provenance, "enableSparse", "enableRerank", "sparse"),
+      },
+      models: {},
+    },
     rerun,
+    ...(because && { because }),
     inMemory: { folder, manifest: join(folder, MANIFEST_FILE) },
     space: () =>
       exportSpace(folder, collection, chunks, {
@@ -85,7 +104,9 @@ export async function exportCollection(
   });
   const run = await runStage(context, input(options.rerun ?? false));
   // The files stand outside the run's own folder: another export or a person may have changed them since.
-  return run.reused && !(await isIntact(run)) ? runStage(context, input(true)) : run;
+  return run.reused && !(await isIntact(run))
+    ? runStage(context, input(true, "its files were changed or removed"))
+    : run;
 }
 
 async function write(work: StageWork, context: SessionContext, parts: Parts, collection: string, folder: string) {
@@ -93,6 +114,8 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
   const { session } = context;
   const sparse = parts.sparse?.kind === "sparse" ? parts.sparse : null;
   const rerank = parts.rerank?.kind === "rerank" ? parts.rerank : null;
+  const fused = rerank ? await fusedBehind(context, rerank) : null;
+  if (rerank && fused) requireSameSources(rerank, fused, [dense, sparse]);
   // One reading of the wall clock: a clock that is set back meanwhile gives no negative time.
   const startedAt = new Date();
   const began = performance.now();
@@ -119,7 +142,7 @@ async function write(work: StageWork, context: SessionContext, parts: Parts, col
     chunks,
     dense,
     sparse: parts.sparse,
-    fused: rerank ? await fusedBehind(context, rerank) : null,
+    fused,
     rerank: parts.rerank,
     artefacts: written,
     measure: {
@@ -183,10 +206,20 @@ function plain({ path, role, bytes, sha256 }: ManifestArtefact): Artefact {
   return { path, role, bytes, sha256 };
 }
 
-/** The fused run a ranking was made from, for its part of the manifest. */
-async function fusedBehind(context: SessionContext, rerank: RerankRun): Promise<FusedRun | null> {
-  const stored = await context.store.find("fuse", rerank.inputs.fuse as string);
-  return stored && { ...stored, session: context.session.name, dir: "", reused: true };
+/** The fused run a ranking was made from: for its part of the manifest, and to see that it ranks what is exported. @throws RagError `input_missing` */
+async function fusedBehind({ session, store }: SessionContext, rerank: RerankRun): Promise<FusedRun> {
+  const id = rerank.inputs.fuse as string;
+  const stored = await store.find("fuse", id);
+  if (stored) return { ...stored, session: session.name, dir: "", reused: true };
+  throw inputMissing({ stage: "export", input: "fuse", id, others: [rerank.id], session: session.name, verb: "fuse" });
+}
+
+/** Candidates of a ranking were found in the very vectors that are exported beside it. @throws RagError `foreign_run` */
+function requireSameSources(rerank: RerankRun, fused: FusedRun, given: readonly (DenseRun | SparseRun | null)[]): void {
+  for (const run of given) {
+    const from = run && (fused.inputs[run.kind] as string | undefined);
+    if (from && from !== run.id) throw foreignRanking(rerank.id, fused.id, run.kind, from, run.id);
+  }
 }
 
 /** The session's last look at its models, where there was one. */

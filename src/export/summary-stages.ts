@@ -72,6 +72,7 @@ export function denseSection(run: DenseRun): ManifestDenseRun {
       padded_tokens: v.paddedTokens,
       truncated_chunks: v.truncated,
       lost_tokens: v.lostTokens,
+      reused_vectors: v.reused,
     })),
   };
 }
@@ -104,6 +105,7 @@ export function sparseSection(run: SparseRun, enabled: boolean): ManifestSparseR
       vectors: coverage(v),
       truncated_chunks: v.truncated,
       lost_tokens: v.lostTokens,
+      reused_vectors: v.reused,
     })),
     payload,
   };

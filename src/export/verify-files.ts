@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { lstat, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, sep } from "node:path";
 import type { ManifestArtefact } from "../schema/manifest.js";
+import { sha256OfFile } from "../store/hash-file.js";
 
 /**
  * Why a listed file must not even be opened, or null: its path leaves the folder,
@@ -30,14 +29,4 @@ export async function contentProblem(
   const found = await sha256OfFile(join(folder, path), signal);
   if (found === sha256) return null;
   return `its sha256 is ${found.slice(0, 16)}..., the manifest says ${sha256.slice(0, 16)}...`;
-}
-
-/** Lower-case hex sha256 of a file, read a megabyte at a time. */
-export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>) {
-    signal?.throwIfAborted();
-    hash.update(chunk);
-  }
-  return hash.digest("hex");
 }

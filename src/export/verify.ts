@@ -8,8 +8,6 @@ import { contentProblem, placeProblem } from "./verify-files.js";
 import { checkPoints } from "./verify-points.js";
 import { checkDense, checkIndex, checkNeighbours } from "./verify-vectors.js";
 
-export { sha256OfFile } from "./verify-files.js";
-
 /** What one comparison found. */
 export type ExportCheck = ExportRun["checks"][number];
 

@@ -7,6 +7,7 @@ import {
   unknownVectors,
   wrongRun,
 } from "../core/errors.js";
+import { byCall, byDefault, byModel } from "../lineage/set-by.js";
 import type { Candidate, DenseRun, FusedRun, QueryCandidates, QuerySet, Skipped, SparseRun } from "../schema/types.js";
 import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
@@ -77,6 +78,17 @@ export async function fuse(
     },
     settings: { depth, method, k, weights, engines, queryPrefixes: prefixesOf(context, dense, engines) },
     models: [],
+    setBy: {
+      settings: {
+        depth: byCall(options.depth, byDefault),
+        method: byCall(options.method, byDefault),
+        k: byCall(options.k, byDefault),
+        weights: byCall(options.weights, byDefault),
+        engines: byCall(options.sparse, byDefault),
+        queryPrefixes: byModel,
+      },
+      models: {},
+    },
     rerun: options.rerun ?? false,
     inMemory: { queries },
     space: () => ({ bytes: fuseRunBytes(queries.queries.length, depth, numbersOf(dense, engines.length)) }),

@@ -30,6 +30,8 @@ export interface Places {
   readonly lockPath: string | null;
   /** Digests of files seen before; filled. */
   readonly memory: DigestMemory;
+  /** Models as they were located last, by key; filled. A model that is no longer whole is not in it. */
+  readonly located: Map<string, LocatedModel>;
   /** Ends the reading of large files. */
   readonly signal?: AbortSignal;
 }
@@ -53,6 +55,13 @@ const LARGEST = { tokenizer: 64 * MIB, config: 4 * MIB };
  * @throws RagError `no_onnx`, `no_dtype`, `model_file_outside` (a link leads out of the root), `model_file_bad`, `model_config_disagrees`, `bad_models_lock`
  */
 export async function locateModel(card: ModelCard, places: Places): Promise<LocatedModel | MissingFiles> {
+  places.located.delete(card.key);
+  const model = await findWhole(card, places);
+  if (!("missing" in model)) places.located.set(card.key, model);
+  return model;
+}
+
+async function findWhole(card: ModelCard, places: Places): Promise<LocatedModel | MissingFiles> {
   const { dtype } = places;
   if (card.onnx === null) throw noOnnx(card.key, card.remark);
   if (!Object.hasOwn(card.onnx, dtype)) throw noDtype(card.key, dtype, Object.keys(card.onnx));

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { badModelsLock, modelsLockInUse, RagError } from "../core/errors.js";
 import type { ModelCard } from "../schema/model-types.js";
@@ -10,7 +10,7 @@ import {
   type ModelsLock,
   parseModelsLock,
 } from "../schema/models-lock.js";
-import { makeFolders, writeAtomic } from "../store/atomic.js";
+import { makeFolders, removeLeftovers, writeAtomic } from "../store/atomic.js";
 import { type FileLock, takeLock } from "../store/lock.js";
 
 /** Name of the lock file that a folder of models can carry with it. */
@@ -68,6 +68,7 @@ export async function extendLock(
   if (textWith(await readLock(path), found, forget) === null) return false;
   const held = await waitForLock(`${path}.lock`);
   try {
+    await removeLeftovers(dirname(path), basename(path));
     // Another kernel may have written meanwhile.
     const text = textWith(await readLock(path), found, forget);
     if (text !== null) await writeAtomic(path, text, "the lock file of the models");

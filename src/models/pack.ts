@@ -46,7 +46,7 @@ export async function packCache(session: Session, dir: string, options: PackOpti
     const places: Places = { ...shelf.places, signal: tools.signal };
     const plan = planPack(await locateModels(cards, places));
     const written = await writePack(folder, plan, options, tools);
-    await readBack(cards, plan, { ...places, roots: [folder], lockPath: null, memory: new Map() });
+    await readBack(cards, plan, { ...places, roots: [folder], lockPath: null, memory: new Map(), located: new Map() });
     return written;
   });
   const models = cards.map(({ key, hubId, licence, commercialUse }) => ({ key, hubId, licence, commercialUse }));

@@ -1,4 +1,5 @@
 import { badOption, modelDataUndeclared, modelFileBad } from "../core/errors.js";
+import { allBy, byStage, modelsSetBy } from "../lineage/set-by.js";
 import { checkExternalData } from "../runtime/model-file.js";
 import { inspectOnnxFile } from "../runtime/onnx-file.js";
 import type { PrimePlan } from "../schema/cache-types.js";
@@ -72,12 +73,17 @@ export async function primeCache(
   for (const model of located) checkGraph(model);
   await extendLock(settings.modelLock, lockEntries(located, options), options.relock ?? false);
 
+  const keys = located.map(({ card }) => card.key);
   return runStage(context, {
     stage: "prime",
     version: 2,
     inputs: {},
     settings: {},
     models: located,
+    setBy: {
+      settings: {},
+      models: models ? allBy(keys, byStage) : modelsSetBy(session.provenance, located),
+    },
     rerun: options.rerun ?? false,
     began,
     // Which folders serve is a matter of this machine and of now.

@@ -59,6 +59,7 @@ export function openModelShelf(
     dtype,
     lockPath: modelLock,
     memory: new Map(),
+    located: new Map(),
   };
   const card = (key: string, role?: ModelRole) => findModel(key, role, rows);
   const cards = (wanted: readonly WantedModel[]) => {

@@ -27,8 +27,8 @@ export interface SessionContents {
 }
 
 const stages: readonly StageName[] = ["prime", "chunk", "dense", "sparse", "fuse", "rerank", "export"];
-/** What belongs to this machine alone: the lock, and what removing a dead one may leave. */
-const LOCK = /^session\.lock(\.\d+\.stale)?$/;
+/** What belongs to this machine alone: the lock, what removing a dead one may leave, and where documents were read. */
+const OF_THIS_MACHINE = /^(session\.lock(\.\d+\.stale)?|sources\/[^/]+\.json)$/;
 
 /**
  * Goes through a session's folder. Lock, leftovers of killed writes and runs whose
@@ -51,7 +51,7 @@ export async function sessionContents(
     signal.throwIfAborted();
     if (kind === "folder") continue;
     if (kind !== "file") throw sessionNotPackable(dir, path, `is ${kind}`);
-    const role = LOCK.test(path) || ASIDE.test(posix.basename(path)) ? "leftover" : roleOf(path);
+    const role = OF_THIS_MACHINE.test(path) || ASIDE.test(posix.basename(path)) ? "leftover" : roleOf(path);
     if (role === "leftover") continue;
     if (role === null && !exported.has(path)) leftOut.push(path);
     else if (role !== null || withCollection) {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { sha256 } from "../core/hash.js";
 import { jsonDifference } from "../core/json-difference.js";
-import { sha256OfFile } from "../export/verify.js";
 import { pacer } from "../runtime/pace.js";
+import { sha256OfFile } from "../store/hash-file.js";
 
 /** Where two artefacts of one name differ first. */
 export interface Place {

@@ -27,7 +27,7 @@ export async function makeSide(like: Session, dir: string, options: ChunkOptions
   const session = await openSession({
     ...like.settings,
     // Vectors that were kept would be compared with themselves.
-    ...(Object.hasOwn(like.settings, "vectorCache") && { vectorCache: null }),
+    vectorCache: null,
     name: "parity",
     dir,
     enableSparse: all,

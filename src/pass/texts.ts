@@ -62,7 +62,7 @@ export async function runTextPass<T>(work: StageWork, input: TextPassInput<T>): 
     tokenBudget: settings.tokenBudget,
     maxRows,
     threads: settings.threads,
-    kept: kept && kept.rows,
+    kept: kept?.rows ?? null,
     unit,
   });
 }

@@ -1,5 +1,6 @@
 import { badOption, nonFiniteVector, queriesMissing, wrongDimension, wrongRun } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
+import { byCall, byModel, bySession } from "../lineage/set-by.js";
 import { runTextPass } from "../pass/texts.js";
 import { unpackDense } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
@@ -60,6 +61,14 @@ export async function rerank(
     inputs: { fuse: fused.id, chunk: chunkId },
     settings: { candidates, topK, queryPrefix: model.card.queryPrefix },
     models: [model],
+    setBy: {
+      settings: {
+        candidates: byCall(options.candidates, bySession(provenance, "rerankCandidates")),
+        topK: byCall(options.topK, bySession(provenance, "rerankTopK")),
+        queryPrefix: byModel,
+      },
+      models: { [model.card.key]: byCall(options.model, bySession(provenance, "rerank")) },
+    },
     rerun: options.rerun ?? false,
     inMemory: { queries },
     space: () => {

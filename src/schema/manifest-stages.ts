@@ -42,10 +42,11 @@ const DenseVectorsSchema = z
     model: ModelSchema.nullable().describe("Null for the fused vectors"),
     dimension: count().describe("Numbers in a vector, as exported"),
     vectors: count().describe("Rows"),
-    tokens: count().describe("Tokens read, padding left out"),
+    tokens: count().describe("Tokens that the model read, padding and reused vectors left out"),
     padded_tokens: count().describe("Tokens computed, padding included"),
     truncated_chunks: count().describe("Chunks longer than the model reads"),
     lost_tokens: count().describe("Tokens cut off"),
+    reused_vectors: count().describe("Vectors taken from the vector cache in place of being computed"),
   })
   .describe("The vectors of one model, or the fused ones");
 
@@ -96,6 +97,7 @@ const SparseEngineSchema = z
     vectors: SparseVectorCountsSchema.describe("How many rows have terms"),
     truncated_chunks: count().describe("Chunks longer than the model reads"),
     lost_tokens: count().describe("Tokens cut off"),
+    reused_vectors: count().describe("Vectors taken from the vector cache in place of being computed"),
   })
   .describe("The vectors of one sparse engine");
 

@@ -14,6 +14,7 @@ const Vectors = z.looseObject({
   files: z.record(z.string(), FileName).optional(),
   vocabulary: FileName.nullable().optional(),
 });
+const SetBy = z.object({ source: z.string(), settings: z.array(z.string()) });
 
 /** What every stored run must have before its stage reads the rest. */
 const RunHead = z.looseObject({
@@ -24,6 +25,7 @@ const RunHead = z.looseObject({
   inputs: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
   settings: z.record(z.string(), z.unknown()),
   vectors: z.array(Vectors).optional(),
+  setBy: z.object({ settings: z.record(z.string(), SetBy), models: z.record(z.string(), SetBy) }),
   notes: z.array(z.object({ code: z.string(), message: z.string(), count: z.number().optional() })),
   telemetry: z.object({
     startedAt: z.string(),
@@ -40,10 +42,12 @@ const HistoryLine = z.looseObject({
   id: z.string().regex(/^[a-z]+-[0-9a-f]{16}$/),
   at: z.string(),
   outcome: z.enum(["computed", "resumed", "reused"]),
+  why: z.string(),
+  rows: z.number(),
   seconds: z.number(),
 });
 
-/** One line of a session's history, or null where it is none, such as one that a kill tore. */
+/** One line of a session's history, or null where it is none, such as one that a kill tore, or one of a stage of a later version. */
 export function parseHistoryLine(line: string): z.infer<typeof HistoryLine> | null {
   try {
     return HistoryLine.safeParse(JSON.parse(line)).data ?? null;

@@ -18,6 +18,9 @@ export interface Settings {
   readonly modelDirs: readonly string[];
   readonly cacheDir: string;
   readonly modelLock: string;
+  readonly vectorCache: string | null;
+  readonly vectorCacheBytes: number;
+  readonly vectorCacheDays: number | null;
   readonly hubEndpoint: string;
   readonly offline: boolean;
 }

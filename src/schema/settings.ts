@@ -46,6 +46,21 @@ export const SettingsSchema = z.strictObject({
     .describe(
       "Lock file that holds the commit and the sha256 of every model file; commit it, or pack it with the models",
     ),
+  vectorCache: z
+    .string()
+    .min(1)
+    .nullable()
+    .describe("File of the vectors that are used again, shared by all sessions; null keeps none"),
+  vectorCacheBytes: z
+    .int()
+    .positive()
+    .describe("Most bytes of the vector cache; beyond them the least recently used vectors go"),
+  vectorCacheDays: z
+    .number()
+    .positive()
+    .finite()
+    .nullable()
+    .describe("Days after which a vector that was not used leaves the vector cache; null for never"),
   hubEndpoint: z
     .string()
     .refine(isPlainWebAddress, "must be an http or https address without user name, query or fragment")

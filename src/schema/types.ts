@@ -5,6 +5,7 @@
  */
 
 import type { PrimeFetch } from "./cache-types.js";
+import type { RunSetBy } from "./lineage-types.js";
 import type { Pooling } from "./model-types.js";
 
 /** The stages, in the order of the journey. */
@@ -107,6 +108,8 @@ export interface RunBase<K extends StageName> {
   readonly inputs: Readonly<Partial<Record<StageName | "queries" | "corpus", string | readonly string[]>>>;
   /** Settings after defaults. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Who set each of the settings, and who named each model. */
+  readonly setBy: RunSetBy;
   readonly notes: readonly Note[];
   readonly telemetry: StageTelemetry;
 }
@@ -185,6 +188,8 @@ export interface ChunkRun extends RunBase<"chunk"> {
   readonly tokens: number;
   /** Longest chunk allowed, in tokens, and whose limit that is. */
   readonly limit: { readonly tokens: number; readonly model: string };
+  /** The models whose limits the chunks keep. */
+  readonly models: readonly ModelUse[];
   readonly tokenBins: readonly Bin[];
   readonly contentTypes: Readonly<Record<ContentType, number>>;
   /** Chunks by document, largest first, at most 30. */
@@ -204,8 +209,12 @@ export interface DenseVectors {
   readonly matryoshka: readonly number[];
   readonly truncated: number;
   readonly lostTokens: number;
+  /** Tokens that the model read; those of reused rows are not in it. */
   readonly tokens: number;
+  /** Tokens computed, padding included. */
   readonly paddedTokens: number;
+  /** Rows taken from the vector cache in place of being computed; 0 for the fused ones. */
+  readonly reused: number;
 }
 
 /** One or several dense models over a corpus. Read vectors with `readVectors(run, name)`. */
@@ -235,6 +244,8 @@ export interface SparseVectors {
   readonly emptyRows: number;
   readonly truncated: number;
   readonly lostTokens: number;
+  /** Rows taken from the vector cache in place of being computed. */
+  readonly reused: number;
   /** `.npy` files in the run's folder: int64 indptr, uint32 indices, float32 values. */
   readonly files: { readonly indptr: string; readonly indices: string; readonly values: string };
   /** The vocabulary of an engine without a tokenizer: one term a line, line number = index. */

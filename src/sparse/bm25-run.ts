@@ -61,6 +61,7 @@ export async function encodeBm25(work: StageWork, chunks: ChunkReader, options: 
       emptyRows,
       truncated: 0,
       lostTokens: 0,
+      reused: 0,
       files,
       vocabulary: VOCABULARY,
       termBins: histogram(terms),

@@ -1,4 +1,6 @@
 import { emptyCorpus, wrongRun } from "../core/errors.js";
+import { allBy, byCall, byDefault, bySession } from "../lineage/set-by.js";
+import { noteReuse, withKept } from "../pass/kept.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { ChunkRun, Skipped, SparseRun, SparseVectors } from "../schema/types.js";
 import { contextOf, modelKeys, runStage, type Session, skipped } from "../stage.js";
@@ -39,12 +41,20 @@ export async function runSparse(
   );
   const bm25 = keys.includes(BM25) ? bm25Settings(options.bm25) : null;
 
+  const named = byCall(options.models, bySession(provenance, "sparse"));
   return runStage(context, {
     stage: "sparse",
     version: 1,
     inputs: { chunk: chunks.id },
     settings: { engines: keys, bm25 },
     models,
+    setBy: {
+      settings: { engines: named, bm25: byCall(options.bm25, byDefault) },
+      models: allBy(
+        models.map(({ card }) => card.key),
+        named,
+      ),
+    },
     rerun: options.rerun ?? false,
     space: () => {
       const { count, tokens } = chunks;
@@ -55,13 +65,19 @@ export async function runSparse(
       const reader = await openChunkReader(chunks);
       try {
         const vectors: SparseVectors[] = [];
-        for (const key of keys) {
-          const model = models.find((candidate) => candidate.card.key === key) as LocatedModel;
-          const made =
-            key === BM25
-              ? await encodeBm25(work, reader, bm25 ?? {})
-              : await encodeSplade(work, reader, model, settings);
-          vectors.push(made);
+        await withKept(work, session, options.rerun ?? false, async (kept) => {
+          for (const key of keys) {
+            const model = models.find((candidate) => candidate.card.key === key) as LocatedModel;
+            const made =
+              key === BM25
+                ? await encodeBm25(work, reader, bm25 ?? {})
+                : await encodeSplade(work, reader, model, settings, kept);
+            vectors.push(made);
+          }
+        });
+        for (const made of vectors) {
+          const { name: key } = made;
+          noteReuse(work, key, made.reused, made.rows);
           if (made.truncated > 0)
             work.note(
               "truncated",

@@ -1,5 +1,6 @@
 import { nonFiniteVector } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
+import type { KeptOf } from "../pass/kept.js";
 import { runTextPass } from "../pass/texts.js";
 import { unpackSparse } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
@@ -27,8 +28,10 @@ export async function encodeSplade(
   chunks: ChunkReader,
   model: LocatedModel,
   settings: Settings,
+  kept: KeptOf,
 ): Promise<SparseVectors> {
   const { key } = model.card;
+  const rows = kept(model, false);
   const pass = await runTextPass(work, {
     stage: "sparse",
     model,
@@ -38,6 +41,7 @@ export async function encodeSplade(
     item: (row) => chunks.read(row),
     encode: (tokenizer, { text }) => tokenizer.encode(model.card.documentPrefix + text, model.maxTokens),
     settings,
+    kept: rows && { rows, text: ({ text }) => text },
     unit: "chunks",
   });
   const from = performance.now();
@@ -86,6 +90,7 @@ export async function encodeSplade(
       emptyRows,
       truncated: pass.plan.truncated,
       lostTokens: pass.plan.lostTokens,
+      reused: pass.reused,
       files,
       vocabulary: null,
       termBins: histogram(terms),

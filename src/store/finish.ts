@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { storeWriteFailed } from "../core/errors.js";
-import { syncFolder } from "./atomic.js";
-import { JOURNAL_ENDING, oldName, RERUN_MARKER, runOf } from "./layout.js";
+import { removeLeftovers, syncFolder } from "./atomic.js";
+import { JOURNAL_ENDING, oldName, RERUN_MARKER, runOf, type SessionLayout } from "./layout.js";
 
 /**
  * Gives a run in the making its final name, in place of the run that may bear it:
@@ -23,14 +23,15 @@ export async function finishRun(partial: string, final: string): Promise<void> {
 }
 
 /**
- * Sets right what a kill left of {@link finishRun}, or of the removal of a run: a run
- * whose successor did not arrive gets its name back, and what no one needs is removed.
- * Call it under the session's lock.
+ * Sets right what a kill left of {@link finishRun}, of the removal of a run or of a file
+ * in the session's folder: a run whose successor did not arrive gets its name back, and
+ * what no one needs is removed. Call it under the session's lock.
  *
  * @throws RagError `store_write_failed`
  */
-export async function recoverRuns(runsDir: string): Promise<void> {
+export async function recoverSession({ dir: sessionDir, runsDir }: SessionLayout): Promise<void> {
   try {
+    await removeLeftovers(sessionDir);
     for (const stage of await namesIn(runsDir)) {
       const dir = join(runsDir, stage);
       const names = await namesIn(dir);
@@ -42,7 +43,7 @@ export async function recoverRuns(runsDir: string): Promise<void> {
       }
     }
   } catch (cause) {
-    throw storeWriteFailed(runsDir, "the session's runs", cause);
+    throw storeWriteFailed(sessionDir, "the session's folder", cause);
   }
 }
 

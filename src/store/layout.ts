@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { StageName } from "../schema/types.js";
 
 /** Where a session keeps what. No other file of the library joins these paths. */
@@ -9,6 +9,8 @@ export interface SessionLayout {
   readonly historyFile: string;
   /** The folders of all stages. */
   readonly runsDir: string;
+  /** Where a chunk run's documents were read on this machine. */
+  sourcesFile(id: string): string;
   /** A stage's finished runs. */
   stageDir(stage: StageName): string;
   /** One finished run. */
@@ -27,6 +29,7 @@ export function layoutOf(dir: string): SessionLayout {
     lockFile: join(dir, "session.lock"),
     historyFile: join(dir, "history.jsonl"),
     runsDir,
+    sourcesFile: (id) => join(dir, "sources", `${id}.json`),
     stageDir,
     runDir: (stage, id) => join(stageDir(stage), id),
     partialDir: (stage, id) => join(stageDir(stage), `${id}.partial`),
@@ -51,6 +54,11 @@ export function oldName(path: string): string {
 /** What a folder is called from the moment that it is removed: nothing below takes it for a run any more. */
 export function removedName(path: string): string {
   return `${path}.removed`;
+}
+
+/** The session's folder that a run's folder lies in. */
+export function sessionDirOf(runDir: string): string {
+  return dirname(dirname(dirname(runDir)));
 }
 
 /** The manifest of a run, written last. */

@@ -2,23 +2,28 @@ import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { RagError, runFileDamaged, runFileNewer, storeWriteFailed } from "../core/errors.js";
+import type { RunFacts } from "../core/runs.js";
 import { parseRunFile, RUN_SCHEMA } from "../schema/run-file.js";
-import type { RunOf, StageName } from "../schema/types.js";
+import type { StageName } from "../schema/types.js";
 import { makeFolders, removeLeftovers, syncFolder, writeAtomic } from "./atomic.js";
 import { finishRun } from "./finish.js";
 import { appendHistory, readHistory } from "./history.js";
 import { layoutOf, RERUN_MARKER, RUN_FILE, type SessionLayout } from "./layout.js";
 
 /** A run as it stands in `run.json`: all of it but what depends on who asks. */
-export type StoredRun<K extends StageName> = Omit<RunOf[K], "dir" | "reused" | "session">;
+export type StoredRun<K extends StageName> = RunFacts<K>;
 
 /** One line of a session's history. */
 export interface HistoryEntry {
   readonly stage: StageName;
   readonly id: string;
-  /** ISO 8601, UTC. */
+  /** ISO 8601, UTC. For people: the order of the lines is the order of the calls, whatever the clock said. */
   readonly at: string;
   readonly outcome: "computed" | "resumed" | "reused";
+  /** Why it was computed or reused, in a few words. */
+  readonly why: string;
+  /** How much the run holds: models, chunks, vectors, queries, pairs or points. */
+  readonly rows: number;
   readonly seconds: number;
 }
 

@@ -14,18 +14,22 @@ const rooms: Record<string, readonly string[]> = {
   telemetry: ["schema", "core"],
   runtime: ["schema", "core"],
   charts: ["schema", "core", "telemetry"],
-  "stage.ts": ["schema", "core", "store", "telemetry", "runtime", "charts"],
+  lineage: ["schema", "core", "store", "runtime"],
+  "stage.ts": ["schema", "core", "store", "telemetry", "runtime", "charts", "lineage"],
   pass: ["schema", "core", "store", "telemetry", "runtime", "stage.ts"],
   ...Object.fromEntries(
     ["models", "chunk", "dense", "sparse", "fuse", "rerank", "export"].map((stage) => [
       stage,
-      ["schema", "core", "store", "archive", "telemetry", "runtime", "stage.ts", "pass"],
+      ["schema", "core", "store", "archive", "telemetry", "runtime", "lineage", "stage.ts", "pass"],
     ]),
   ),
   move: ["schema", "core", "store", "archive", "stage.ts"],
+  cache: ["schema", "core", "store", "pass", "stage.ts"],
   "look.ts": ["schema", "core", "store", "charts", "models", "stage.ts"],
   runs: ["schema", "core", "store", "charts", "stage.ts"],
-  "session.ts": ["schema", "core", "store", "runtime", "models", "move", "stage.ts"],
+  "explain.ts": ["schema", "core", "store", "lineage", "stage.ts"],
+  "stale.ts": ["schema", "stage.ts"],
+  "session.ts": ["schema", "core", "store", "runtime", "lineage", "models", "chunk", "move", "stage.ts"],
   parity: [
     ...["schema", "core", "store", "runtime", "models", "chunk", "dense", "sparse", "fuse", "rerank", "export"],
     "stage.ts",
@@ -36,6 +40,7 @@ const rooms: Record<string, readonly string[]> = {
     "core",
     "store",
     "charts",
+    "cache",
     "models",
     "chunk",
     "dense",
@@ -48,6 +53,8 @@ const rooms: Record<string, readonly string[]> = {
     "parity",
     "stage.ts",
     "look.ts",
+    "explain.ts",
+    "stale.ts",
     "session.ts",
   ],
   notebook: ["core", "store"],
@@ -142,6 +149,13 @@ test("each package has its one importer", () => {
     })
     .map(({ file, target }) => `${file} imports ${target}`);
   assert.deepEqual(wrong, []);
+});
+
+test("one file opens databases, and it belongs to the vector cache's thread: Node 22 calls SQLite experimental", () => {
+  const opens = (file: string) => /import \{[^}]*\} from "node:sqlite"/.test(readFileSync(join(src, file), "utf8"));
+  assert.deepEqual(files.filter(opens), ["store/vectors/file.ts"]);
+  const users = all.filter(({ file, target }) => target === "node:sqlite" && !file.startsWith("store/vectors/"));
+  assert.deepEqual(users, []);
 });
 
 test("only the session reads the environment; the inference process inherits it, the command line is handed it", () => {

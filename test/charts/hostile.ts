@@ -11,7 +11,18 @@ export const PAYLOADS = [
 ];
 
 /** Keys whose values the type system ties to our own words. */
-const OURS = new Set(["kind", "stage", "method", "reason", "startedAt", "finishedAt"]);
+const OURS = new Set([
+  "kind",
+  "stage",
+  "state",
+  "cell",
+  "rerun",
+  "setting",
+  "method",
+  "reason",
+  "startedAt",
+  "finishedAt",
+]);
 
 /** A copy of a value in which every string that could be foreign is a payload, map keys included. */
 export function poisoned<T>(value: T, payload: string): T {

@@ -85,7 +85,7 @@ test("progress updates one output in place, at most ten times a second, and ends
 
 test("the history is a table with a type that a cell can name, and shows itself", async () => {
   await ok(`
-    const table = await historyTable([{ stage: "dense", id: "dense-1", at: "2026-11-20T19:39:27.000Z", outcome: "computed", seconds: 2 }]);
+    const table = await historyTable([{ stage: "dense", id: "dense-1", at: "2026-11-20T19:39:27.000Z", outcome: "computed", why: "first run of the stage", rows: 3, seconds: 2 }]);
     const rows: number = table.numRows();`);
   const [shown, text] = await ok("table");
   assert.match(shown?.data["text/html"] ?? "", /dense-1/);

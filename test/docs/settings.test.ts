@@ -27,9 +27,10 @@ test("the defaults on the settings page are those of a session that nothing was 
       delete process.env[name];
     process.env["CUDA_VISIBLE_DEVICES"] = "";
     const session = await openSession({ name: "defaults", dir });
-    const { threads, modelDirs, cacheDir, modelLock, ...rest } = session.settings;
+    const { threads, modelDirs, cacheDir, modelLock, vectorCache, ...rest } = session.settings;
     session.close();
     assert.ok(threads >= 1 && modelDirs[0] === cacheDir && modelLock === join(dir, "models.lock.json"));
+    assert.equal(vectorCache, join(dir, "vectors.sqlite"));
     for (const [name, value] of Object.entries(rest)) assert.equal(documented.get(name), JSON.stringify(value), name);
   } finally {
     process.chdir(cwd);

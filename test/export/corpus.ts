@@ -82,6 +82,7 @@ const base = <K extends string>(kind: K, dir: string, chunk: string, batches: nu
   resumedBatches: 0,
   inputs: { chunk },
   settings: {},
+  setBy: { settings: {}, models: {} },
   notes: kind === "dense" ? [{ code: "truncated", message: "2 chunks were cut.", count: 2 }] : [],
   telemetry: telemetry(batches, kind === "dense" ? "model-a" : kind),
 });
@@ -169,6 +170,7 @@ export async function makeSource(dir: string, options: CorpusOptions): Promise<C
     accounted: { blank: 7 },
     tokens: rows * 16,
     limit: { tokens: 256, model: "model-a" },
+    models: [model("model-a")],
     tokenBins: [],
     contentTypes: { prose: rows, code: 0, table: 0, list: 0, front_matter: 0 },
     largest: [],
@@ -192,6 +194,7 @@ export async function makeSource(dir: string, options: CorpusOptions): Promise<C
       lostTokens: 9,
       tokens: rows * 16,
       paddedTokens: rows * 20,
+      reused: 0,
     });
   }
   const dense: DenseRun = {
@@ -248,6 +251,7 @@ async function makeSparse(dir: string, chunk: string, rows: number): Promise<Spa
       emptyRows,
       truncated: 0,
       lostTokens: 0,
+      reused: 0,
       files,
       vocabulary: bm25 ? "bm25.txt" : null,
       termBins: [],

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import fs, { existsSync } from "node:fs";
+import fs, { cpSync } from "node:fs";
 import fsp, { cp, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { before, test } from "node:test";
 import * as rag from "../../dist/index.js";
 import { openAtomic } from "../../dist/store/atomic.js";
 import { artefactsOf, differences } from "../lib/artefacts.ts";
 import { cells, type Made, type Place, runCell } from "../lib/cells.ts";
 import { injectFaults } from "../lib/faults/inject.ts";
-import { openHandles, replaced } from "../lib/faults/operations.ts";
+import { onOperation, openHandles, replaced } from "../lib/faults/operations.ts";
 import { inferenceProcesses } from "../lib/processes.ts";
 import { corpusOf, root as repository, scratch, smallCorpus } from "../lib/sample.ts";
 
@@ -89,7 +89,7 @@ for (const fault of [
     const tolerated = new Set<string>();
     let attempts = 0;
     for (const cell of cells) {
-      const unfinished = keeper(join(place.root, "test/runs", cell));
+      const unfinished = await keeper(join(place.root, "test/runs", cell));
       for (let at = 1; ; at++) {
         attempts++;
         faults.arm(at, fault);
@@ -116,6 +116,7 @@ for (const fault of [
           assert.equal((await rag.latest(made.session as rag.Session, "chunk")).id, made.chunk?.id, where);
         await unfinished.restore();
       }
+      unfinished.forget();
     }
     t.diagnostic(`${attempts} attempts`);
     for (const operation of tolerated) t.diagnostic(`not needed: ${operation}`);
@@ -130,22 +131,21 @@ for (const fault of [
 }
 
 /** Sets a stage back to the moment before its run got its final name, so that the operations behind it fail too, each in turn. */
-function keeper(stageDir: string) {
-  let spare: string | null = null;
+async function keeper(stageDir: string) {
+  const spare = await scratch("spare");
+  const forget = onOperation((operation, run) => {
+    if (operation.kind === "rename" && dirname(operation.path) === stageDir && operation.path.endsWith(".partial"))
+      cpSync(operation.path, spare, { recursive: true });
+    return run();
+  });
   return {
     async restore() {
       const [name, ...others] = await readdir(stageDir).catch(() => []);
-      if (name === undefined) return;
       assert.deepEqual(others, [], "one folder a run");
-      const partial = join(stageDir, `${name.replace(".partial", "")}.partial`);
-      if (name.endsWith(".partial")) {
-        if (!existsSync(join(partial, "run.json"))) return;
-        spare ??= await scratch("spare");
-        await cp(partial, spare, { recursive: true });
-      } else {
-        await rm(join(stageDir, name), { recursive: true });
-        await cp(spare as string, partial, { recursive: true });
-      }
+      if (name === undefined || name.endsWith(".partial")) return;
+      await rm(join(stageDir, name), { recursive: true });
+      await cp(spare, join(stageDir, `${name}.partial`), { recursive: true });
     },
+    forget,
   };
 }

@@ -8,14 +8,15 @@ const measured = ["telemetry", "resumedBatches"];
 /**
  * Every file under a folder by its path, as the sha256 of its bytes: equal snapshots
  * are equal artefacts, down to files too many. Of a `run.json` all counts but what was
- * measured; the manifest of an export, the history and the lock hold times only.
+ * measured; the manifest of an export and the history hold times, and locks are no artefacts.
  */
 export async function artefactsOf(root: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     const name = relative(root, path);
-    if (entry.isDirectory() || /(^|\/)(processing_summary\.json|history\.jsonl|session\.lock)$/.test(name)) continue;
+    if (entry.isDirectory() || /(^|\/)(processing_summary\.json|history\.jsonl|[^/]*\.lock(\.\d+\.stale)?)$/.test(name))
+      continue;
     const bytes = await readFile(path);
     found[name] = createHash("sha256")
       .update(entry.name === "run.json" ? unmeasured(bytes.toString("utf8")) : bytes)

@@ -20,7 +20,10 @@ export async function scratch(name: string): Promise<string> {
   return dir;
 }
 
-/** The settings of a session over the sample models. */
+/**
+ * The settings of a session over the sample models. It keeps no vectors over runs, since most
+ * tests that run a stage again are about computing; those about reuse name a `vectorCache`.
+ */
 export function sampleOptions(dir: string, more: Partial<Rag.SessionOptions> = {}): Rag.SessionOptions {
   return {
     name: "test",
@@ -31,6 +34,7 @@ export function sampleOptions(dir: string, more: Partial<Rag.SessionOptions> = {
     rerank: "sample-rerank",
     device: "cpu",
     offline: true,
+    vectorCache: null,
     ...more,
   };
 }

@@ -13,7 +13,13 @@ const folder = join(import.meta.dirname, "../../notebooks/sample/models");
 const path = join(folder, "models.lock.json");
 rmSync(path, { force: true });
 const cards = registryRows.filter(({ hubId }) => hubId.startsWith("rag-cells/sample-"));
-const located = await locateModels(cards, { roots: [folder], dtype: "fp32", lockPath: null, memory: new Map() });
+const located = await locateModels(cards, {
+  roots: [folder],
+  dtype: "fp32",
+  lockPath: null,
+  memory: new Map(),
+  located: new Map(),
+});
 const entry = ({ card, files }: (typeof located)[number]) => ({
   revision: null,
   licence: card.licence,

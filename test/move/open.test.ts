@@ -414,7 +414,15 @@ test("a run that names files outside of its folder is not read", async () => {
     telemetry: { startedAt: "", finishedAt: "", seconds: 0, phases: {}, batches: [], memory: [] },
     vectors: [{ name: "bm25", vocabulary: "../../../../secret.txt" }],
   };
-  const entry = { stage: "sparse", id, at: "2026-11-27T00:00:00.000Z", outcome: "computed", seconds: 1 };
+  const entry = {
+    stage: "sparse",
+    id,
+    at: "2026-11-27T00:00:00.000Z",
+    outcome: "computed",
+    why: "",
+    rows: 1,
+    seconds: 1,
+  };
   const pack = (vectors: unknown) =>
     zipFile(
       tinySessionPack({

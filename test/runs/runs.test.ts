@@ -66,7 +66,15 @@ test("every run is listed with its size, its last use and what was made from it"
 
 test("an old run that is used again is the latest again, by the history's order and not by the clock", async () => {
   const session = await copyOf();
-  const entry = { stage: "dense", id: ids["old dense"], at: "1999-01-01T00:00:00.000Z", outcome: "reused", seconds: 0 };
+  const entry = {
+    stage: "dense",
+    id: ids["old dense"],
+    at: "1999-01-01T00:00:00.000Z",
+    outcome: "reused",
+    why: "",
+    rows: 1,
+    seconds: 0,
+  };
   await appendFile(join(session.dir, "history.jsonl"), `${JSON.stringify(entry)}\n`);
   const rows = await rowsOf(session);
   const old = rows.find(({ id }) => id === ids["old dense"]) as rag.RunRow;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { sha256OfFile } from "../../../dist/export/verify-files.js";
+import { sha256OfFile } from "../../../dist/store/hash-file.js";
 import { artefactsOf, differences } from "../artefacts.ts";
 import { type Cell, cells, type Place } from "../cells.ts";
 import { scratch } from "../sample.ts";
