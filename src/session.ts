@@ -67,9 +67,7 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
   if ((asked !== undefined || from === undefined) && !(typeof asked === "string" && sessionNamePattern.test(asked)))
     throw badSessionName(asked);
   const env = process.env;
-  const root = resolve(
-    dir ?? env["RAG_CELLS_DIR"] ?? (existsSync(KAGGLE_WORKING) ? join(KAGGLE_WORKING, "rag-cells") : "out"),
-  );
+  const root = sessionsFolder(env, dir);
   const resolved = resolveSettings([
     { layer: "default", source: "default", values: { ...(await defaults(env, root)) } },
     ...(await configLayers(process.cwd())),
@@ -135,6 +133,12 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
   bindContext(context);
   bindShelf(session, shelf);
   return session;
+}
+
+/** The folder that holds sessions, absolute: the one that is asked for, else the usual one. */
+export function sessionsFolder(env: Readonly<Record<string, string | undefined>>, dir?: string): string {
+  const usual = existsSync(KAGGLE_WORKING) ? join(KAGGLE_WORKING, "rag-cells") : "out";
+  return resolve(dir ?? env["RAG_CELLS_DIR"] ?? usual);
 }
 
 /** Makes the session of a pack stand in the sessions' folder. @returns its name */

@@ -3,9 +3,19 @@ import { parseArgs } from "node:util";
 import { jupyterDataDir, kernelSpec, writeKernelSpec } from "../notebook/kernelspec.js";
 import type { Verb } from "./io.js";
 
-/** `rag-cells kernel [--prefix DIR]`: writes the kernelspec and says what to do next. */
+/**
+ * `rag-cells kernel [--prefix DIR]`: writes the kernelspec and says what to do next.
+ * `--print` shows it as JSON and writes nothing, for a program that starts the kernel itself.
+ */
 export const kernel: Verb = async (args, io) => {
-  const { values } = parseArgs({ args: [...args], options: { prefix: { type: "string" } } });
+  const { values } = parseArgs({
+    args: [...args],
+    options: { prefix: { type: "string" }, print: { type: "boolean", default: false } },
+  });
+  if (values.print) {
+    io.out.write(`${JSON.stringify(kernelSpec())}\n`);
+    return 0;
+  }
   const prefix = values.prefix === undefined ? null : resolve(io.cwd, values.prefix);
   const dataDir = prefix === null ? jupyterDataDir(io.env) : resolve(prefix, "share", "jupyter");
   const path = await writeKernelSpec(dataDir);

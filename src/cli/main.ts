@@ -16,8 +16,13 @@ const HELP = `rag-cells turns a folder of documents into a searchable collection
   rag-cells run NOTEBOOK [--out DIR] [--html]  run a notebook in a TypeScript kernel, without Python
   rag-cells parity [--write] [--baseline FILE] compare the sample collection with a dense-only one and a baseline
   rag-cells pack-session DIR [--to FILE]       pack a session, whose kernel is gone, for another machine
-  rag-cells kernel [--prefix DIR]              make the kernel known to Jupyter
+  rag-cells kernel [--prefix DIR | --print]    make the kernel known to Jupyter, or only show its kernelspec
   rag-cells lab [ARGUMENTS]                    open JupyterLab with the kernel at hand
+  rag-cells kaggle pack --out DIR (--models KEYS | --session-settings) [--models-from DIR] [--title T] [--id OWNER/SLUG]
+                                               make a Kaggle dataset for notebooks without internet
+  rag-cells kaggle unpack DIR [--to DIR]       check such a dataset and unpack it
+  rag-cells doctor [--models KEYS] [--models-from DIR]
+                                               say in one table what works here
   rag-cells setup-faiss                        build the optional faiss-node on this machine
   rag-cells link                               make a checkout importable as "rag-cells" in its own notebooks
   rag-cells help | version
@@ -31,6 +36,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
   lab,
   link,
   "pack-session": async (args, io) => (await import("./pack-session.js")).packSession(args, io),
+  kaggle: async (args, io) => (await import("./kaggle.js")).kaggle(args, io),
+  doctor: async (args, io) => (await import("./doctor.js")).doctor(args, io),
   "setup-faiss": async () => (await import("./setup-faiss.js")).setupFaiss(),
   help: async (_args, io) => {
     io.out.write(HELP);

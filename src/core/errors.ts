@@ -325,6 +325,19 @@ export function kernelDied(how: string, lastWords: string): RagError {
   );
 }
 
+/** A value that Python could not hold exactly. */
+export function valueRefused(path: string, problem: string, remedy: string): RagError {
+  return new RagError("value_refused", `${escapeInvisible(path)} ${problem}. ${remedy}`);
+}
+
+/** A file with a value from Python that is not what Python said it wrote. */
+export function valueDamaged(path: string, problem: string): RagError {
+  return new RagError(
+    "value_damaged",
+    `The value in ${quote(path)} did not arrive whole: ${problem}. Run the %ts_put line again.`,
+  );
+}
+
 /** A kernel that lives but does no work. */
 export function kernelStuck(what: string): RagError {
   return new RagError(
@@ -1294,4 +1307,42 @@ function writeRemedy(cause: unknown, way: string): string {
     return `The disk is full. Free space there and run the cell again. ${way}.`;
   if (code === "EROFS" || code === "EACCES" || code === "EPERM") return `It can't be written. ${way}.`;
   return `The system says: ${quote(system instanceof Error ? system.message : String(system))}. ${way}.`;
+}
+
+// kit for Kaggle
+
+/** A system that no kit for Kaggle can be made on. */
+export function kitPlatform(platform: string): RagError {
+  return new RagError(
+    "kit_platform",
+    `A kit holds this installation's own Node and native files, and Kaggle runs 64-bit Linux with glibc; this is ${quote(platform)}. Run kaggle pack there, for example in a container of the image node:24.`,
+  );
+}
+
+/** An installation that a kit can't be made of. */
+export function kitSourceUnfit(where: string, problem: string, way: string): RagError {
+  return new RagError("kit_source_unfit", `No kit can be made of ${quote(where)}: ${problem}. ${way}.`);
+}
+
+/** A write of a kit, or of what is unpacked from one, failed. */
+export function kitWriteFailed(dir: string, cause: unknown): RagError {
+  const system = (cause as { cause?: unknown } | null)?.cause ?? cause;
+  const { code } = system as NodeJS.ErrnoException;
+  const why =
+    code === "ENOSPC" || code === "EDQUOT"
+      ? "The disk is full. Free space there, or name a folder on another disk"
+      : code === "EROFS" || code === "EACCES" || code === "EPERM"
+        ? "It can't be written. Name a folder that can"
+        : `The system says: ${quote(system instanceof Error ? system.message : String(system))}. Correct that, or name another folder`;
+  return new RagError("kit_write_failed", `Can't write the kit to ${quote(dir)}. ${why}, and run the command again.`, {
+    cause,
+  });
+}
+
+/** A kit that is incomplete, damaged, or none; names in `problem` are quoted. */
+export function badKit(where: string, problem: string): RagError {
+  return new RagError(
+    "bad_kit",
+    `The kit ${quote(where)} can't be used: ${problem}. Nothing of it was unpacked. Make it again with rag-cells kaggle pack, or upload or download it again.`,
+  );
 }

@@ -31,9 +31,15 @@ const GROWTH_DIGITS = 21;
  * Source: the NumPy Enhancement Proposal 1 and numpy.lib.format.
  */
 export function encodeNpyHeader({ type, shape }: NpyHeader): Buffer {
+  return npyHeaderBytes(npyTypes[type].descr, shape);
+}
+
+/** {@link encodeNpyHeader} for NumPy's own name of an element type, and any number of dimensions. */
+export function npyHeaderBytes(descr: string, shape: readonly number[]): Buffer {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
-  const dict = `{'descr': '${npyTypes[type].descr}', 'fortran_order': False, 'shape': ${tuple}, }`;
-  const text = dict + " ".repeat(Math.max(0, GROWTH_DIGITS - String(shape[0]).length));
+  const dict = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${tuple}, }`;
+  const room = shape.length === 0 ? 0 : GROWTH_DIGITS - String(shape[0]).length;
+  const text = dict + " ".repeat(Math.max(0, room));
   const padded = Math.ceil((10 + text.length + 1) / 64) * 64;
   const header = Buffer.alloc(padded, 0x20);
   MAGIC.copy(header);

@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { linkPackage } from "../../dist/cli/link.js";
 import { nearNames } from "../../dist/cli/near.js";
 import { startKernel } from "../../dist/notebook/kernel.js";
+import { kernelSpec } from "../../dist/notebook/kernelspec.js";
 
 const main = join(import.meta.dirname, "..", "..", "dist", "cli", "main.js");
 const folder = mkdtempSync(join(tmpdir(), "cli-"));
@@ -68,6 +69,12 @@ test("pack-session: packs what a killed kernel has left, whatever models it used
   assert.equal(named.status, 0, named.stderr);
   assert.ok(existsSync(join(folder, "sessions/mine.session.zip")) && existsSync(join(folder, "x.zip")));
   assert.ok(!existsSync(join(folder, "sessions/mine/session.lock")), "its lock is given back");
+});
+
+test("kernel --print: the kernelspec as JSON, and nothing is written", () => {
+  const { status, stdout } = cli(["kernel", "--print"]);
+  assert.equal(status, 0);
+  assert.deepEqual(JSON.parse(stdout), JSON.parse(JSON.stringify(kernelSpec())));
 });
 
 test("kernel: says where the kernelspec is and what comes next", () => {
