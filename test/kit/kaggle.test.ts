@@ -149,7 +149,9 @@ for (const { name, dir, skip: notMade } of environments) {
     const home = `/kaggle/tmp/rag-cells-0/${version}-${id}`;
     const sources = [
       BOOT,
-      ...(name === WHOLE ? journeyCells() : journeyCells().slice(0, 1)).map((source) => `%%ts\n${source.replace("sample/corpus", `${home}/notebooks/sample/corpus`)}`),
+      ...(name === WHOLE ? journeyCells() : journeyCells().slice(0, 1)).map(
+        (source) => `%%ts\n${source.replace("sample/corpus", `${home}/notebooks/sample/corpus`)}`,
+      ),
     ];
     writeFileSync(join(working, "journey.ipynb"), pythonNotebook(sources));
     const ended = await run(join(root, "test/kaggle/stand-in.sh"), [

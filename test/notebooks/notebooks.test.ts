@@ -38,6 +38,7 @@ test("notebooks are committed without outputs, with at most 8 code cells", async
     "50-fuse.ipynb",
     "60-rerank.ipynb",
     "70-export.ipynb",
+    "80-keep.ipynb",
     "journey.ipynb",
   ]);
   for (const name of names) {
