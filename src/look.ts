@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { modelList } from "./charts/card-models.js";
 import { showCard } from "./charts/present.js";
 import { type HistoryTable, historyTable } from "./charts/tables.js";
@@ -13,6 +15,7 @@ import type {
   Chunk,
   ChunkRun,
   DenseRun,
+  ExportRun,
   QuerySet,
   RunOf,
   Skipped,
@@ -22,6 +25,7 @@ import type {
 import { cardNow, contextOf, present, type Session } from "./stage.js";
 import { loadMatrix, loadSparse } from "./store/arrays.js";
 import { openChunkReader } from "./store/chunks.js";
+import type { StoredRun } from "./store/runs.js";
 
 /**
  * The run a stage returned last in this session, from disk: how a stage's cell
@@ -37,9 +41,21 @@ export async function latest<K extends StageName>(session: Session, stage: K): P
   for (const entry of history.reverse()) {
     if (entry.stage !== stage) continue;
     const stored = await context.store.find(stage, entry.id);
-    if (stored) return present(context, stage, stored, true);
+    if (!stored) continue;
+    const place = stage === "export" ? placeOf(stored as unknown as StoredRun<"export">, session.dir) : {};
+    return present(context, stage, stored, true, place as Partial<RunOf[K]>);
   }
   throw noRunYet(stage, session.name, verbs[stage]);
+}
+
+/** What a stored run can't say by itself: where on this machine an export's files are. */
+function placeOf(stored: Pick<ExportRun, "settings" | "notes" | "manifest">, dir: string): Partial<ExportRun> {
+  const folder = resolve(dir, String(stored.settings["folder"]));
+  const manifest = join(folder, stored.manifest);
+  if (existsSync(manifest)) return { folder, manifest };
+  const message =
+    "Where its files are is not known here: they were written outside of the session's folder, or were removed. Running its cell says where, and writes what is missing.";
+  return { notes: [...stored.notes, { code: "export_elsewhere", message }] };
 }
 
 /** What ran in this session, oldest first, as an arquero table: stage, id, at, outcome, why, rows, seconds. */

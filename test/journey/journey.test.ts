@@ -217,6 +217,22 @@ test("a model named in another way is the same model; none, or one twice, is ref
   session.close();
 });
 
+test("an export is found again where its files are, or says that it can't tell", async () => {
+  const dir = await scratch("place");
+  const session = await rag.openSession(sampleOptions(dir, { sparse: ["bm25"] }));
+  const chunks = await rag.chunk(session, { files: join(await corpusOf(smallCorpus), "**/*.md") });
+  const inside = await rag.exportCollection(session, [chunks, await rag.runDense(session, chunks)]);
+  const found = await rag.latest(session, "export");
+  assert.deepEqual([found.folder, found.manifest], [session.dir, inside.manifest]);
+  assert.deepEqual(found.notes, inside.notes);
+  const folder = await scratch("outside");
+  const outside = await rag.exportCollection(session, [chunks], { folder });
+  assert.equal(outside.folder, folder);
+  const lost = await rag.latest(session, "export");
+  assert.deepEqual([lost.id, lost.notes.at(-1)?.code], [outside.id, "export_elsewhere"]);
+  session.close();
+});
+
 test("an export whose files were changed since is written anew, and a finished run keeps no journal", async () => {
   const dir = await scratch("changed");
   const session = await rag.openSession(sampleOptions(dir));
