@@ -9,7 +9,7 @@ import type { Bin, ChunkRun, DenseRun, DenseVectors } from "../schema/types.js";
 import { contextOf, modelKeys, runStage, type Session, type StageWork } from "../stage.js";
 import { type MatrixReader, openMatrix, openRowWriter } from "../store/arrays.js";
 import { openChunkReader } from "../store/chunks.js";
-import { denseRunBytes } from "../store/estimate.js";
+import { cacheBytes, denseRunBytes } from "../store/estimate.js";
 import { vectorsName } from "../store/layout.js";
 import { encodeChunks } from "./encode.js";
 import { type EnsemblePlan, fuseRows, planEnsemble } from "./ensemble.js";
@@ -129,13 +129,19 @@ function checkedWeights(weights: DenseOptions["weights"], keys: readonly string[
 /** What the run will take on the disk, at most. */
 function bytesOf(
   { count, tokens }: ChunkRun,
-  { tokenBudget }: Settings,
+  settings: Settings,
   models: readonly LocatedModel[],
   parts: readonly { readonly dim: number }[],
   plan: EnsemblePlan | null,
 ): number {
   const kept = models.map(({ card }, i) => ({ dim: card.dim, kept: parts[i]?.dim as number }));
-  return denseRunBytes({ rows: count, tokens, tokenBudget }, kept, plan?.dim ?? 0);
+  const { tokenBudget } = settings;
+  const cached = cacheBytes(
+    count,
+    models.map(({ card }) => 4 * card.dim),
+    settings,
+  );
+  return denseRunBytes({ rows: count, tokens, tokenBudget }, kept, plan?.dim ?? 0) + cached;
 }
 
 function dimOf(model: LocatedModel, cut: number | null): number {

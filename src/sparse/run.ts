@@ -5,7 +5,7 @@ import type { LocatedModel } from "../schema/model-types.js";
 import type { ChunkRun, Skipped, SparseRun, SparseVectors } from "../schema/types.js";
 import { contextOf, modelKeys, runStage, type Session, skipped } from "../stage.js";
 import { openChunkReader } from "../store/chunks.js";
-import { sparseRunBytes } from "../store/estimate.js";
+import { cacheBytes, SPLADE_TERMS, sparseRunBytes } from "../store/estimate.js";
 import { type Bm25Options, bm25Settings } from "./bm25.js";
 import { BM25, encodeBm25 } from "./bm25-run.js";
 import { encodeSplade } from "./splade.js";
@@ -59,7 +59,12 @@ export async function runSparse(
     space: () => {
       const { count, tokens } = chunks;
       const size = { rows: count, tokens, tokenBudget: settings.tokenBudget };
-      return { bytes: sparseRunBytes(size, models.length, bm25 !== null) };
+      const cached = cacheBytes(
+        count,
+        models.map(() => 8 * SPLADE_TERMS),
+        settings,
+      );
+      return { bytes: sparseRunBytes(size, models.length, bm25 !== null) + cached };
     },
     work: async (work) => {
       const reader = await openChunkReader(chunks);

@@ -4,6 +4,8 @@
  * are averages that were measured, rounded up. A test holds them against real runs.
  */
 
+import type { Settings } from "../schema/settings-types.js";
+
 /** A run's manifest without batches and results, and the blocks that files begin. */
 const RUN_BYTES = 16_000;
 /** A line of a chunk, besides its text, its document's name and its section path: ids, offsets, scores. */
@@ -23,6 +25,9 @@ const BM25_TERMS = 0.65;
 /** A line of the vocabulary, and how many terms (of all rows) need one of their own. */
 const WORD_BYTES = 12;
 const NEW_WORDS = 0.25;
+/** Pages of the vector cache that are not full, and what finds a row in it. */
+const CACHE_SHARE = 1.1;
+const CACHE_KEY_BYTES = 130;
 /** A candidate in a run's manifest, with the names of its document and section; a reranked one has more. */
 const CANDIDATE_BYTES = 450;
 const RANKED_BYTES = 700;
@@ -83,6 +88,21 @@ export function sparseRunBytes(size: PassSize, spladeModels: number, bm25: boole
   const splade = 8 * rows * SPLADE_TERMS + 4 * rows + arrays(rows * SPLADE_TERMS) + passBytes(size);
   const terms = BM25_TERMS * tokens;
   return whole(RUN_BYTES + spladeModels * splade + (bm25 ? arrays(terms) + WORD_BYTES * NEW_WORDS * terms : 0));
+}
+
+/**
+ * What the vector cache grows by where no row is kept yet: 1.1 times a row and its key, as
+ * measured, up to the cache's limit; nothing where it is switched off.
+ *
+ * @param rowBytes of a row of each model
+ */
+export function cacheBytes(
+  rows: number,
+  rowBytes: readonly number[],
+  { vectorCache, vectorCacheBytes }: Pick<Settings, "vectorCache" | "vectorCacheBytes">,
+): number {
+  const grown = rowBytes.reduce((sum, bytes) => sum + rows * (CACHE_SHARE * bytes + CACHE_KEY_BYTES), 0);
+  return vectorCache === null ? 0 : whole(Math.min(grown, vectorCacheBytes));
 }
 
 /** Journals of the queries' passes, and the candidates, which stand in the manifest. */

@@ -8,6 +8,7 @@ import { planFiles } from "../../dist/export/plan.js";
 import { exportFiles, peakBytes } from "../../dist/export/space.js";
 import * as rag from "../../dist/index.js";
 import {
+  cacheBytes,
   chunkRunBytes,
   denseRunBytes,
   fuseRunBytes,
@@ -156,4 +157,21 @@ test("files that replace others need the room of what they are larger by, and of
   assert.equal(peakBytes(files, [10, 50, 20]), 50);
   assert.equal(peakBytes(files, [10, 0, 20]), 70);
   assert.equal(peakBytes([], []), 0);
+});
+
+test("what the vector cache grows by is counted, up to its limit", async (t) => {
+  const dir = await scratch("cache-size");
+  const vectorCache = join(dir, "vectors.sqlite");
+  const session = await rag.openSession(sampleOptions(dir, { vectorCache }));
+  const chunks = await rag.chunk(session, { files: join(sampleCorpus, "rag-cells/*.md") });
+  await rag.runDense(session, chunks);
+  const real = (await rag.cacheStats(session)).bytes;
+  session.close();
+  const { settings } = session;
+  const estimate = cacheBytes(chunks.count, [4 * 128], settings);
+  t.diagnostic(`${estimate} estimated, ${real} taken, for ${chunks.count} vectors`);
+  // An empty file and its log have a size of their own.
+  assert.ok(estimate > 0.5 * real && estimate < 2 * real, `${estimate} of ${real}`);
+  assert.equal(cacheBytes(1000, [512], { ...settings, vectorCacheBytes: 9000 }), 9000);
+  assert.equal(cacheBytes(1000, [512], { ...settings, vectorCache: null }), 0);
 });
