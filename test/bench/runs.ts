@@ -47,6 +47,8 @@ const session = (dir: string) => ({
   rerank: "sample-rerank",
   device: "cpu",
   offline: true,
+  // Vectors that were kept would be taken, and nothing computed.
+  vectorCache: null,
 });
 
 type Done = Extract<Told, { stage: string }>;
