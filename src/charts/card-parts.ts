@@ -88,7 +88,7 @@ export function reuseFigures(
       value: `${count(reused)} of ${count(rows)} vectors were kept from before`,
       how:
         reused < rows
-          ? `from the vector cache; ${count(rows - reused)} were computed`
+          ? `from the vector cache; the model computed ${count(rows - reused)}`
           : "from the vector cache; no model was loaded",
     },
   ];

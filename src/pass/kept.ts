@@ -52,7 +52,7 @@ export async function withKept<T>(
 /** Says on the run that vectors were reused: those that are computed anew stand in other batches than they would without. */
 export function noteReuse(work: StageWork, name: string, reused: number, rows: number): void {
   if (reused === 0) return;
-  const others = reused < rows ? `, ${rows - reused} were computed` : "";
+  const others = reused < rows ? `; the model computed ${rows - reused}` : "";
   work.note(
     "vectors_reused",
     `${name}: ${reused} of ${rows} vectors are kept from before${others}. A vector's last bits depend on the batch it was computed in, so they can differ from a run that computes all; with fp32 weights the cosine is 1 within 1e-6.`,
