@@ -32,6 +32,7 @@ START_PATIENCE_S = 60.0
 # tslab refuses cells for 200 ms after one that failed.
 ABORT_PATIENCE_S = 2.0
 SHUTDOWN_PATIENCE_S = 1.0
+BOUND_PAUSE_S = 0.15
 POLL_MS = 100
 # Unix socket paths end at 107 bytes on Linux, 103 on macOS.
 LONGEST_SOCKET_PATH = 103
@@ -100,12 +101,25 @@ class Kernel:
     def wait_ready(self) -> None:
         """Asks until an answer and its `idle` arrive: what is broadcast before we listen is lost."""
         deadline = time.monotonic() + START_PATIENCE_S
+        self._wait_bound(deadline)
         while time.monotonic() < deadline:
             if self.request("kernel_info_request", {}, patience=0.1) is not None:
                 return
         raise TypeScriptError(
             f"The TypeScript kernel gave no answer within {START_PATIENCE_S:.0f} s. {self._last_words()}"
         )
+
+    def _wait_bound(self, deadline: float) -> None:
+        """tslab fails for good on a request that comes while one of its sockets is being bound."""
+        sockets = [f"{self._folder / 'k'}:{port}" for port in PORTS.values()]
+        while not all(os.path.exists(path) for path in sockets):
+            if not self.alive():
+                raise KernelEnded(self._how_it_ended())
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.01)
+        # The file is there a moment before the kernel may use the socket.
+        time.sleep(BOUND_PAUSE_S)
 
     def execute(
         self,
