@@ -51,6 +51,7 @@ BLOCK = 1 << 20
 # What is left free beside what is written: a full disk harms more than this.
 SPARE = 64 << 20
 
+# What npm itself asks where nothing else is configured; npm_config_registry names another.
 REGISTRY = "https://registry.npmjs.org"
 NODEJS = "https://nodejs.org/dist"
 

@@ -1169,16 +1169,20 @@ export function packDiskFull(dir: string, needed: number, free: number): RagErro
   );
 }
 
-/** A write to a pack failed. */
-export function packWriteFailed(dir: string, cause: unknown): RagError {
+/** Why a folder that was named could not be written, in words, and the way out. */
+function folderRemedy(cause: unknown): string {
   const system = (cause as { cause?: unknown } | null)?.cause ?? cause;
   const { code } = system as NodeJS.ErrnoException;
-  const why =
-    code === "ENOSPC" || code === "EDQUOT"
-      ? "The disk is full. Free space there, or name a folder on another disk"
-      : code === "EROFS" || code === "EACCES" || code === "EPERM"
-        ? "It can't be written. Name a folder that can"
-        : `The system says: ${quote(system instanceof Error ? system.message : String(system))}. Correct that, or name another folder`;
+  return code === "ENOSPC" || code === "EDQUOT"
+    ? "The disk is full. Free space there, or name a folder on another disk"
+    : code === "EROFS" || code === "EACCES" || code === "EPERM"
+      ? "It can't be written. Name a folder that can"
+      : `The system says: ${quote(system instanceof Error ? system.message : String(system))}. Correct that, or name another folder`;
+}
+
+/** A write to a pack failed. */
+export function packWriteFailed(dir: string, cause: unknown): RagError {
+  const why = folderRemedy(cause);
   return new RagError("pack_write_failed", `Can't write the models to ${quote(dir)}. ${why}, and run the cell again.`, {
     cause,
   });
@@ -1326,14 +1330,7 @@ export function kitSourceUnfit(where: string, problem: string, way: string): Rag
 
 /** A write of a kit, or of what is unpacked from one, failed. */
 export function kitWriteFailed(dir: string, cause: unknown): RagError {
-  const system = (cause as { cause?: unknown } | null)?.cause ?? cause;
-  const { code } = system as NodeJS.ErrnoException;
-  const why =
-    code === "ENOSPC" || code === "EDQUOT"
-      ? "The disk is full. Free space there, or name a folder on another disk"
-      : code === "EROFS" || code === "EACCES" || code === "EPERM"
-        ? "It can't be written. Name a folder that can"
-        : `The system says: ${quote(system instanceof Error ? system.message : String(system))}. Correct that, or name another folder`;
+  const why = folderRemedy(cause);
   return new RagError("kit_write_failed", `Can't write the kit to ${quote(dir)}. ${why}, and run the command again.`, {
     cause,
   });
