@@ -77,18 +77,19 @@ export async function runBatches(
     before: done,
   });
   try {
-    // One batch is always waiting in the child, so that it never idles while a result is made durable.
-    const send = async (index: number) => {
+    // The next batch is tokenised meanwhile, but sent only when this one is durable: a kill costs one batch at most.
+    const prepare = async (index: number) => {
       const prepared = await Promise.all((batches[index] as Batch).rows.map(input.row));
       const texts = prepared.map(({ tokens }) => tokens());
-      return { prepared, texts, answer: loaded.encode(padBatch(texts, input.padId)) };
+      return { prepared, texts, padded: padBatch(texts, input.padId) };
     };
-    let current = send(frames.length);
+    let next = prepare(frames.length);
     for (let index = frames.length; index < batches.length; index++) {
-      const { prepared, texts, answer } = await current;
+      const { prepared, texts, padded } = await next;
+      const answer = loaded.encode(padded);
       if (index + 1 < batches.length) {
-        current = send(index + 1);
-        current.then((sent) => sent.answer).catch(() => {});
+        next = prepare(index + 1);
+        next.catch(() => {}); // Thrown where it is awaited, if this batch does not fail first.
       }
       const { output, report } = await answer;
       const batch = batches[index] as Batch;
