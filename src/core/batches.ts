@@ -4,6 +4,9 @@ export interface Batch {
   readonly paddedTo: number;
 }
 
+/** Tokens in a batch on the CPU where none are set: larger ones fall out of its caches and are slower. */
+export const CPU_TOKEN_BUDGET = 1024;
+
 /** Which rows are computed together. The plan decides the last bits of a result, so it is a pure function of its inputs. */
 export interface BatchPlan {
   readonly batches: readonly Batch[];

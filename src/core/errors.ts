@@ -571,6 +571,27 @@ export function inferenceFailed(model: string, rows: number, length: number, wor
   );
 }
 
+/** Memory did not do for a batch, or for loading the model (`batch` null); the process lives on. */
+export function outOfMemory(
+  model: string,
+  batch: { readonly rows: number; readonly length: number } | null,
+  words: string,
+): RagError {
+  const what = batch ? `for a batch of ${batch.rows} rows of ${batch.length} tokens` : "while it was loaded";
+  return new RagError(
+    "out_of_memory",
+    `Model ${quote(model)} ran out of memory ${what}: ${quoteEnd(words)}. ${batch ? "Lower tokenBudget" : "Choose a smaller model, or weights of a smaller dtype"}, or end what else uses that memory.`,
+  );
+}
+
+/** An inference process did not answer in time and was killed. */
+export function inferenceTimeout(model: string, rows: number, length: number, seconds: number): RagError {
+  return new RagError(
+    "inference_timeout",
+    `Model ${quote(model)} gave no answer to a batch of ${rows} rows of ${length} tokens within ${seconds} s, and its process was killed. Run the cell again: it goes on behind the last finished batch. Where batches really take so long, raise batchTimeoutSeconds.`,
+  );
+}
+
 /** A batch whose arrays don't fit its shape. */
 export function badBatch(problem: string): RagError {
   return new RagError(

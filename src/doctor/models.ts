@@ -17,8 +17,7 @@ export async function checkModels(session: Session, models?: readonly string[]):
     const shelf = shelfOf(session);
     const cards = [...new Set(wantedCards(shelf, session, models))];
     const absent: string[] = [];
-    for (const card of cards)
-      if (!(await isThere(card, session.settings.dtype, shelf.places.roots))) absent.push(card.key);
+    for (const card of cards) if (!(await isThere(card, shelf.places.dtype, shelf.places.roots))) absent.push(card.key);
     if (absent.length === 0) return ok("models", `on disk: ${cards.map(({ key }) => key).join(", ")}`);
     const said = `not on disk: ${absent.join(", ")}`;
     const way = "primeCache(session) fetches them with the internet on; without it, attach a dataset that has them";

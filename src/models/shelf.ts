@@ -56,7 +56,7 @@ export function openModelShelf(
   const { modelDirs, cacheDir, dtype, modelLock, hubEndpoint } = settings;
   const places: Places = {
     roots: [...new Set([...modelDirs, cacheDir])],
-    dtype,
+    dtype: dtype === "auto" ? "fp32" : dtype,
     lockPath: modelLock,
     memory: new Map(),
     located: new Map(),

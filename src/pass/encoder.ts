@@ -18,7 +18,7 @@ export function lazyEncoder(work: StageWork, { model, normalize, threads }: Pass
     pooling: model.card.pooling,
     normalize,
     threads,
-    device: "cpu" as const,
+    provider: { kind: "cpu" } as const,
   };
   let opening: Promise<Encoder> | null = null;
   return {

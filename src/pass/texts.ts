@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { CPU_TOKEN_BUDGET } from "../core/batches.js";
 import { pacer } from "../runtime/pace.js";
 import { loadTokenizer, type Tokenizer } from "../runtime/tokenizer.js";
 import type { TokenizedText } from "../runtime/types.js";
@@ -59,7 +60,7 @@ export async function runTextPass<T>(work: StageWork, input: TextPassInput<T>): 
     measure: () => measureTexts(items, count, prepare, kept !== null, work.signal),
     row: async (row) => prepare(await input.item(row)),
     padId: tokenizer.padId,
-    tokenBudget: settings.tokenBudget,
+    tokenBudget: settings.tokenBudget ?? CPU_TOKEN_BUDGET,
     maxRows,
     threads: settings.threads,
     kept: kept?.rows ?? null,

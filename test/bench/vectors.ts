@@ -102,7 +102,7 @@ async function costOfKeeping(): Promise<void> {
     pooling: "mean",
     normalize: true,
     threads,
-    device: "cpu",
+    provider: { kind: "cpu" },
   });
   /** As the pass does it: one batch always waits in the inference process, and a batch is kept before the next counts. */
   const pass = async (round: number, kept: KeptRows | null) => {

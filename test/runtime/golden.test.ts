@@ -48,7 +48,7 @@ async function open<Item>(
     onnxFile,
     externalData: [],
     threads: 2,
-    device: "cpu",
+    provider: { kind: "cpu" },
     ...how,
   });
   t.after(() => encoder.close());

@@ -27,7 +27,7 @@ export async function ours(bench: DenseBench, threads: number, tokenBudget: numb
     pooling: "mean",
     normalize: true,
     threads,
-    device: "cpu",
+    provider: { kind: "cpu" },
   });
   const tokens = (row: number) => tokenizer.encode(texts[row] as string, MAX_TOKENS);
   const plan = () =>
