@@ -177,6 +177,35 @@ export function gpuNotUsable(sign: string): RagError {
   );
 }
 
+/** A setting that names or describes simulated GPUs, and does not; `problem` is ours, or a system's word. */
+export function badSimulation(value: string, names: readonly string[], problem: string): RagError {
+  return new RagError(
+    "bad_simulation",
+    `The setting simulation is ${quote(value)}, and no GPUs can be made of it: it is none of ${names.join(", ")}, and as a file: ${quote(problem)}. Name one of those, or a JSON file as docs/devices.md describes it.`,
+  );
+}
+
+/** A device that another stage, session or kernel has; `holder` comes from a file that it wrote. */
+export function deviceBusy(
+  device: string,
+  holder: { readonly pid: number; readonly owner: string } | null,
+  seconds: number,
+): RagError {
+  const who = holder ? `process ${holder.pid} has it, for ${quote(holder.owner)}` : "another process has it";
+  return new RagError(
+    "device_busy",
+    `Waited ${Math.round(seconds)} s for the device ${device}, and ${who}. Wait until that is done and run the cell again, stop it there, or open the session with a longer leaseWaitSeconds.`,
+  );
+}
+
+/** The folder in which processes queue for devices is not ours alone. */
+export function leaseFolderUnfit(path: string, problem: string): RagError {
+  return new RagError(
+    "lease_folder_unfit",
+    `The folder ${quote(path)}, in which processes queue for a GPU, can't be used: ${problem}. Remove it, or set the variable TMPDIR to a folder of your own and start the kernel again.`,
+  );
+}
+
 /** The first argument is no session. */
 export function notASession(value: unknown): RagError {
   return new RagError(
