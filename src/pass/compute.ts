@@ -10,6 +10,7 @@ import { frameWriter, type PassJournal, type PreparedBatch } from "./frames.js";
 import type { PassInput } from "./input.js";
 import { type Piece, workQueue } from "./queue.js";
 import { batchRule } from "./rule.js";
+import { tuningOf } from "./tuning.js";
 
 /**
  * Lets the devices compute every row that stands in no frame of the journal yet.
@@ -66,18 +67,25 @@ async function computeOn(
     return { rows, prepared, texts, padded: padBatch(texts, input.padId) };
   };
   const longest = pieces.reduce((most, { length }) => Math.max(most, length), 0);
+  const tuned = onGpu && settings.tokenBudget === null && !settings.deterministic;
+  const before = journal.frames.length;
   try {
-    const failed = await withFleet(work, input, devices, longest, (fleet) =>
+    const fleetInput = {
+      ...input,
+      devices,
+      tuning: tuned ? tuningOf(input, longest) : null,
+      computed: () => journal.frames.slice(before).flatMap(({ meta }) => meta.record ?? []),
+    };
+    const failed = await withFleet(work, fleetInput, ({ members, event }) =>
       driveAll({
         model: model.card.key,
-        members: fleet.members,
+        members,
         queue: workQueue(pieces, lengths),
         lengths,
         prepare,
         writer,
         rules: { cut: !(settings.deterministic && onGpu), restart: onGpu },
-        memorySample: fleet.memorySample,
-        event: fleet.event,
+        event,
       }),
     );
     await writer.settle();

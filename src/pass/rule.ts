@@ -21,14 +21,7 @@ export function batchRule({ model, settings, maxRows }: Pick<PassInput, "model" 
   if (!deterministic) return { rowsFor: null, maxRows };
   const limits = limitsOf(memoryCapBytes);
   return {
-    rowsFor: (length) =>
-      rowsWithin(
-        fixedTokens(
-          (model as unknown as { shape: import("../schema/device-types.js").ModelShape }).shape,
-          limits,
-          length,
-        ),
-      )(length),
+    rowsFor: (length) => rowsWithin(fixedTokens(model.shape, limits, length))(length),
     maxRows,
   };
 }

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { NvidiaSmi } from "./devices/types.js";
 
 /** What nvidia-smi says of one GPU. */
@@ -109,8 +108,14 @@ export function startSmiLoop(smi: NvidiaSmi, everyMs: number, onReading: (readin
       clearTimeout(timer);
       clearInterval(listen);
       kill();
-      // A tool that hangs in the driver dies when the driver lets it.
-      await Promise.race([gone, sleep(STOP_MS, undefined, { ref: false })]);
+      // A tool that hangs in the driver dies when the driver lets it. The timer keeps the program alive meanwhile, as nothing else may.
+      await new Promise<void>((resolve) => {
+        const limit = setTimeout(resolve, STOP_MS);
+        gone.then(() => {
+          clearTimeout(limit);
+          resolve();
+        });
+      });
     },
   };
 }
