@@ -1,5 +1,5 @@
 import type { MemoryLimits, ModelShape } from "../schema/device-types.js";
-import { activationBytes, arenaBytes } from "./cost.js";
+import { arenaBytes, batchBytes } from "./cost.js";
 import type { BudgetInput } from "./types.js";
 
 /** Largest batch of a fixed plan, in tokens: beyond it a GPU gains little. */
@@ -16,7 +16,7 @@ const CAREFUL = 2;
  */
 export function fixedTokens(shape: ModelShape, limits: MemoryLimits, length: number): number {
   const bytes = (tokens: number, careful: number) =>
-    shape.weightBytes + arenaBytes(careful * activationBytes(shape, tokens / length, length));
+    shape.weightBytes + arenaBytes(careful * batchBytes(shape, tokens / length, length));
   for (let tokens = MOST_TOKENS; tokens > length; tokens /= 2) {
     if (bytes(tokens, CAREFUL) <= limits.softBytes) return tokens;
   }
@@ -43,7 +43,7 @@ export interface TooLarge {
 export function tooLarge(input: Omit<BudgetInput, "longest">, length: number): TooLarge {
   const { shape, limits, baseBytes, loadedBytes, remembered } = input;
   const modelBytes = loadedBytes === null ? shape.weightBytes : loadedBytes - baseBytes;
-  const rowBytes = (tokens: number) => arenaBytes(activationBytes(shape, 1, tokens) * (remembered?.bytesFactor ?? 1));
+  const rowBytes = (tokens: number) => arenaBytes(batchBytes(shape, 1, tokens) * (remembered?.bytesFactor ?? 1));
   let longest = length;
   while (longest > 0 && baseBytes + modelBytes + rowBytes(longest) > limits.softBytes)
     longest = Math.floor(longest * 0.95);

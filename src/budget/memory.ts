@@ -1,5 +1,5 @@
 import type { MemoryLimits, ModelShape } from "../schema/device-types.js";
-import { activationBytes, arenaBytes } from "./cost.js";
+import { arenaBytes, batchBytes } from "./cost.js";
 import type { MeasuredBatch } from "./types.js";
 
 /** What batches take on a device, learned from readings. */
@@ -65,7 +65,7 @@ export function learnMemory(
   /** Most bytes seen above those of the loaded model, since the session was made. */
   let peak = 0;
 
-  const computed = (tokens: number, length: number) => activationBytes(shape, tokens / length, length);
+  const computed = (tokens: number, length: number) => batchBytes(shape, tokens / length, length);
   const known = (bucket: number): Known => {
     const found = buckets.get(bucket) ?? { ran: null, measured: null };
     buckets.set(bucket, found);

@@ -1,5 +1,5 @@
+import { flopsOf } from "../core/batch-cost.js";
 import { type Climb, startClimb } from "./climb.js";
-import { flopsOf } from "./cost.js";
 import { learnMemory } from "./memory.js";
 import type { BatchBudget, BudgetInput } from "./types.js";
 

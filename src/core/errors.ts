@@ -177,6 +177,35 @@ export function gpuNotUsable(sign: string): RagError {
   );
 }
 
+/** A setting that names or describes simulated GPUs, and does not; `problem` is ours, or a system's word. */
+export function badSimulation(value: string, names: readonly string[], problem: string): RagError {
+  return new RagError(
+    "bad_simulation",
+    `The setting simulation is ${quote(value)}, and no GPUs can be made of it: it is none of ${names.join(", ")}, and as a file: ${quote(problem)}. Name one of those, or a JSON file as docs/devices.md describes it.`,
+  );
+}
+
+/** A device that another stage, session or kernel has; `holder` comes from a file that it wrote. */
+export function deviceBusy(
+  device: string,
+  holder: { readonly pid: number; readonly owner: string } | null,
+  seconds: number,
+): RagError {
+  const who = holder ? `process ${holder.pid} has it, for ${quote(holder.owner)}` : "another process has it";
+  return new RagError(
+    "device_busy",
+    `Waited ${Math.round(seconds)} s for the device ${device}, and ${who}. Wait until that is done and run the cell again, stop it there, or open the session with a longer leaseWaitSeconds.`,
+  );
+}
+
+/** The folder in which processes queue for devices is not ours alone. */
+export function leaseFolderUnfit(path: string, problem: string): RagError {
+  return new RagError(
+    "lease_folder_unfit",
+    `The folder ${quote(path)}, in which processes queue for a GPU, can't be used: ${problem}. Remove it, or set the variable TMPDIR to a folder of your own and start the kernel again.`,
+  );
+}
+
 /** The first argument is no session. */
 export function notASession(value: unknown): RagError {
   return new RagError(
@@ -281,12 +310,12 @@ function describe(value: unknown): string {
   return Array.isArray(value) ? "an array" : "an object that no verb of rag-cells returned";
 }
 
-/** Adds stage and batch to an error that came out of a pass; other errors pass through. */
-export function inBatch(error: unknown, stage: string, model: string, done: number, total: number): unknown {
+/** Adds to an error that came out of a pass how far it was; other errors pass through. */
+export function inPass(error: unknown, stage: string, model: string, done: number, total: number): unknown {
   if (!(error instanceof RagError)) return error;
-  const where = `in the ${stage} stage, model ${quote(model)}, at batch ${done + 1} of ${total}`;
+  const where = `in the ${stage} stage, model ${quote(model)}, with ${done} of ${total} rows done`;
   if (error.code === "stopped") return stopped(where);
-  const way = done > 0 ? ` The ${done} batches before it are kept: run the cell again to go on from there.` : "";
+  const way = done > 0 ? " What was done is kept: run the cell again to go on from there." : "";
   return new RagError(error.code, `${error.message} (${where})${way}`, { cause: error });
 }
 
@@ -589,6 +618,41 @@ export function inferenceTimeout(model: string, rows: number, length: number, se
   return new RagError(
     "inference_timeout",
     `Model ${quote(model)} gave no answer to a batch of ${rows} rows of ${length} tokens within ${seconds} s, and its process was killed. Run the cell again: it goes on behind the last finished batch. Where batches really take so long, raise batchTimeoutSeconds.`,
+  );
+}
+
+/** A batch of a plan that may not be changed did not fit on a device. */
+export function batchTooLarge(device: string, rows: number, length: number, words: string): RagError {
+  return new RagError(
+    "batch_too_large",
+    `A batch of ${rows} rows of ${length} tokens does not fit on ${device}, not even in a fresh process, and deterministic keeps it from being cut: ${quoteEnd(words)}. Set a smaller tokenBudget, or deterministic: false.`,
+  );
+}
+
+/** Rows that do not fit on a GPU even alone; all others are done. */
+export function rowsFailed(
+  rows: readonly { readonly name: string; readonly length: number; readonly device: string }[],
+  words: string,
+): RagError {
+  const list = rows.slice(0, 8).map(({ name, length }) => `${quote(name)} (${length} tokens)`);
+  const more = rows.length > list.length ? ` and ${rows.length - list.length} more` : "";
+  const devices = [...new Set(rows.map(({ device }) => device))].join(", ");
+  return new RagError(
+    "rows_failed",
+    `${rows.length} rows do not fit on ${devices} even alone, in a fresh process: ${list.join(", ")}${more}. The last one said: ${quoteEnd(words)}. All other rows are done and kept. Open the session with failedRows: "cpu" and run the cell again, so that the CPU computes these, or cut the chunks shorter, or take a model with a shorter limit.`,
+  );
+}
+
+/** A model whose weights, or whose smallest batch, are more than may be used of a device's memory. */
+export function modelTooLargeForDevice(
+  model: string,
+  device: string,
+  figures: { readonly neededBytes: number; readonly limitBytes: number; readonly weightBytes: number },
+): RagError {
+  const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+  return new RagError(
+    "model_too_large_for_device",
+    `Model ${quote(model)} needs about ${gb(figures.neededBytes)} on ${device}, ${gb(figures.weightBytes)} of it for its weights, and ${gb(figures.limitBytes)} may be used there. Take weights of a smaller dtype or a smaller model, raise memoryCapBytes where the device has more, or pass device: "cpu".`,
   );
 }
 

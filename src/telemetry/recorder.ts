@@ -1,3 +1,5 @@
+import { covered } from "../core/stats.js";
+import type { DeviceEvent, DeviceReport, LeaseEvent } from "../schema/device-types.js";
 import type { BatchRecord, MemorySeries, StageTelemetry } from "../schema/types.js";
 
 /** Collects what a stage measures while it runs. Times are seconds since the stage began, earlier attempts included. */
@@ -11,6 +13,12 @@ export interface Recorder {
   phase(name: string, seconds: number): void;
   /** Runs `work` and adds its time to a phase. */
   timed<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** Readings of a device's memory, with times since the stage began. */
+  memory(series: MemorySeries): void;
+  /** What a device did in a pass, its turns on it, and what happened there. */
+  device(report: DeviceReport): void;
+  lease(event: LeaseEvent): void;
+  event(event: Omit<DeviceEvent, "at">): void;
   finish(): StageTelemetry;
 }
 
@@ -41,6 +49,10 @@ export function startRecorder(start: number = performance.now()): Recorder {
   const phases: Record<string, number> = {};
   const batches: BatchRecord[] = [];
   const memory = new Map<string, Series>();
+  const sampled: MemorySeries[] = [];
+  const devices: DeviceReport[] = [];
+  const leases: LeaseEvent[] = [];
+  const events: DeviceEvent[] = [];
 
   const now = () => earlier + (performance.now() - start) / 1000;
   const phase = (name: string, seconds: number) => {
@@ -64,13 +76,11 @@ export function startRecorder(start: number = performance.now()): Recorder {
     takeOver(record, reading) {
       earlier = Math.max(earlier, record.at);
       batches.push(record);
-      phase("encode", record.seconds);
       if (reading) sample(record.device, record.at, reading);
     },
     batch(record, reading) {
       const full = { ...record, at: now() };
       batches.push(full);
-      phase("encode", record.seconds);
       if (reading) sample(record.device, full.at, reading);
       return full;
     },
@@ -82,13 +92,22 @@ export function startRecorder(start: number = performance.now()): Recorder {
         phase(name, (performance.now() - from) / 1000);
       }
     },
+    memory: (series) => sampled.push(series),
+    device: (report) => devices.push(report),
+    lease: (event) => leases.push(event),
+    event: (event) => events.push({ ...event, at: now() }),
     finish: () => ({
       startedAt: new Date(startedAt).toISOString(),
       finishedAt: new Date(startedAt + performance.now() - start).toISOString(),
       seconds: now(),
-      phases,
+      // Batches on two devices at once took their time once.
+      phases:
+        batches.length > 0 ? { ...phases, encode: covered(batches.map((b) => [b.at - b.seconds, b.at])) } : phases,
       batches,
-      memory: [...memory.values()],
+      memory: [...memory.values(), ...sampled],
+      devices,
+      leases,
+      events,
     }),
   };
 }

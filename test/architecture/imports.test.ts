@@ -13,7 +13,7 @@ const rooms: Record<string, readonly string[]> = {
   archive: ["schema", "core"],
   telemetry: ["schema", "core"],
   budget: ["schema", "core"],
-  runtime: ["schema", "core", "budget"],
+  runtime: ["schema", "core"],
   charts: ["schema", "core", "telemetry"],
   lineage: ["schema", "core", "store", "runtime"],
   "stage.ts": ["schema", "core", "store", "telemetry", "runtime", "charts", "lineage"],

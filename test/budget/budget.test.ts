@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { activationBytes } from "../../dist/budget/cost.js";
+import { batchBytes } from "../../dist/budget/cost.js";
 import { fixedTokens, tooLarge } from "../../dist/budget/fixed.js";
 import { openBudget } from "../../dist/budget/open.js";
 import { rowsWithoutPadding } from "../../dist/budget/padding.js";
@@ -116,7 +116,7 @@ test("a reading that came too early does not count as what the batch took", () =
     blind.observe({ rows, length: 512, seconds: rows ** 0.5, peakBytes: i % 2 === 0 ? loadedBytes : null });
   }
   const rows = blind.rowsFor(512);
-  assert.ok(blind.expectedBytes(rows, 512) - loadedBytes >= 2 * activationBytes(shape, rows, 512), `${rows} rows`);
+  assert.ok(blind.expectedBytes(rows, 512) - loadedBytes >= 2 * batchBytes(shape, rows, 512), `${rows} rows`);
 });
 
 test("batches shrink before the cap, and what a leak took is forgotten with the session", () => {
@@ -142,7 +142,7 @@ test("the fixed plan depends on shape, limits and length alone, and leaves room"
     const tokens = fixedTokens(shape, LIMITS, length);
     assert.equal(tokens, fixedTokens({ ...shape }, { ...LIMITS }, length));
     assert.ok(tokens >= length, `${tokens} for ${length}`);
-    assert.ok(activationBytes(shape, tokens / length, length) * 1.5 + shape.weightBytes < LIMITS.softBytes);
+    assert.ok(batchBytes(shape, tokens / length, length) * 1.5 + shape.weightBytes < LIMITS.softBytes);
   }
   assert.equal(fixedTokens({ ...shape, weightBytes: 11e9 }, LIMITS, 16), 0);
 });

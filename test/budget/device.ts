@@ -1,5 +1,5 @@
-import { activationBytes, secondsOf } from "../../dist/budget/cost.js";
 import type { BatchBudget } from "../../dist/budget/types.js";
+import { activationBytes, secondsOf } from "../../dist/core/batch-cost.js";
 import type { MemoryLimits, ModelShape } from "../../dist/schema/device-types.js";
 
 /** Numbers in [0, 1) from a seed (mulberry32). */
@@ -77,8 +77,8 @@ export function anyDevice(random: () => number, more: Partial<Device> = {}): Dev
 
 /** Bytes that a batch needs beside the model. */
 export function needOf({ shape, linear, square, fixed }: Device, rows: number, length: number): number {
-  const flat = activationBytes({ ...shape, heads: 0 }, rows, length);
-  return fixed + linear * flat + square * (activationBytes(shape, rows, length) - flat);
+  const bytes = activationBytes(shape, rows, length);
+  return fixed + linear * (bytes.linear + bytes.words) + square * bytes.square;
 }
 
 /** What a pass over a device came to. */
