@@ -10,7 +10,10 @@ import { type RunFacts, rowsOf } from "./core/runs.js";
 import { inputRuns } from "./lineage/head.js";
 import type { Lineage } from "./lineage/open.js";
 import { WHY_REUSED } from "./lineage/why.js";
+import type { Env } from "./runtime/devices/tool.js";
+import type { UsableDevice } from "./runtime/devices/types.js";
 import { stopSignal } from "./runtime/stop.js";
+import type { DeviceKind } from "./schema/device-types.js";
 import type { SetBy } from "./schema/lineage-types.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
@@ -39,6 +42,12 @@ export interface SessionContext {
   readonly session: Session;
   readonly store: RunStore;
   readonly lineage: Lineage;
+  /** The process's environment, as it was when the session was opened. */
+  readonly env: Env;
+  /** Kind of device that the session computes on, by its settings and a glance at the machine. */
+  readonly deviceKind: DeviceKind;
+  /** The session's devices, looked at anew with each call. @throws RagError `device_not_usable` */
+  devices(): Promise<readonly UsableDevice[]>;
   /** Finds models on disk; one error names everything that is missing. */
   locate(keys: readonly { readonly key: string; readonly role: ModelRole }[]): Promise<readonly LocatedModel[]>;
   /** A registry row. @throws RagError `unknown_model` */
@@ -94,6 +103,8 @@ export interface StageWork extends Stoppable {
   /** The folder of the run in the making. */
   readonly dir: string;
   readonly recorder: Recorder;
+  /** Kind of device that the session computes on. */
+  readonly deviceKind: DeviceKind;
   note(code: string, message: string, count?: number): void;
   /** Counts batches taken over from an interrupted attempt. */
   resumed(batches: number): void;
@@ -168,6 +179,7 @@ export async function runStage<K extends StageName, S extends Readonly<Record<st
       id,
       dir,
       recorder,
+      deviceKind: context.deviceKind,
       note: (code, message, count) => notes.push(count === undefined ? { code, message } : { code, message, count }),
       resumed: (batches) => {
         resumedBatches += batches;

@@ -30,7 +30,8 @@ export interface Pass {
 export async function runPass(work: StageWork, input: PassInput): Promise<Pass> {
   const { model, stage } = input;
   const { key, pooling } = model.card;
-  const meaning = [ENCODER_VERSION, work.id, key, model.fingerprint, model.dtype, pooling, input.normalize];
+  const { fingerprint, dtype } = model;
+  const meaning = [ENCODER_VERSION, work.id, work.deviceKind, key, fingerprint, dtype, pooling, input.normalize];
   const journal = await openJournal<PassFrame, PassPlan>(
     join(work.dir, journalName(key)),
     sha256(canonicalJson(meaning)),

@@ -51,6 +51,7 @@ async function dense(kept: KeptRows | null, count = texts.length) {
     id: "dense-0123456789abcdef",
     dir: await scratch("pass"),
     recorder,
+    deviceKind: "cpu",
     signal: new AbortController().signal,
     progress: () => line,
     note: (code) => notes.push(code),
