@@ -177,7 +177,7 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
       retries.set(member, { ...piece, fixed: true, restarts: piece.restarts + 1 });
     } else {
       tell(step);
-      if (step === "new_session") await (await member.load()).renew();
+      if (step === "new_session") await member.renew();
       retries.set(member, { ...piece, fixed: true });
     }
   };

@@ -69,11 +69,11 @@ export async function withFleet<T>(work: StageWork, input: FleetInput, use: (fle
         try {
           return await use({ members: all, event });
         } finally {
+          await Promise.all(all.map((member) => member.end()));
           for (const member of all) {
             const budget = member.budget();
-            if (budget) input.tuning?.remember(member.device, budget.found());
+            if (budget) await input.tuning?.remember(member.device, budget.found());
           }
-          await Promise.all(all.map((member) => member.end()));
         }
       },
     );
@@ -118,7 +118,7 @@ function memberOf(
     tokenBudget: settings.tokenBudget ?? CPU_TOKEN_BUDGET,
     timeoutSeconds: onGpu ? settings.batchTimeoutSeconds : null,
     readBytes,
-    openBudget: (base, loaded) => (onGpu && tuning ? tuning.open(device, base, loaded) : null),
+    openBudget: async (base, loaded) => (onGpu && tuning ? tuning.open(device, base, loaded) : null),
     started: (pid) => sampler.watch(device.name, pid),
     loading: (load) => work.recorder.timed("load", load),
   });

@@ -5,6 +5,7 @@ import * as rag from "../../../dist/index.js";
 import type { PassInput } from "../../../dist/pass/input.js";
 import { runPass } from "../../../dist/pass/run.js";
 import { splitRows, unpackDense } from "../../../dist/runtime/row-bytes.js";
+import { simulatedDevices } from "../../../dist/runtime/simulated/devices.js";
 import type { TokenizedText } from "../../../dist/runtime/types.js";
 import type { ModelShape } from "../../../dist/schema/device-types.js";
 import type { LocatedModel } from "../../../dist/schema/model-types.js";
@@ -12,6 +13,8 @@ import type { Settings } from "../../../dist/schema/settings-types.js";
 import type { SimulatedGpu } from "../../../dist/schema/simulated-types.js";
 import type { StageTelemetry } from "../../../dist/schema/types.js";
 import { contextOf, type StageWork } from "../../../dist/stage.js";
+import { budgetsIn } from "../../../dist/store/budgets.js";
+import { layoutOf } from "../../../dist/store/layout.js";
 import { startRecorder } from "../../../dist/telemetry/recorder.js";
 import { random } from "../../lib/random.ts";
 import { sampleOptions } from "../../lib/sample.ts";
@@ -63,11 +66,15 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
   const recorder = startRecorder();
   const notes: string[] = [];
   let resumed = 0;
+  const simulation = simulationFile(...input.gpus);
   const work: StageWork = {
     id: "dense-0123456789abcdef",
     dir,
     recorder,
     signal: input.signal ?? new AbortController().signal,
+    deviceKind: "simulated",
+    devices: () => simulatedDevices({ simulation }),
+    budgets: budgetsIn(layoutOf(dir)),
     progress: () => ({ update() {}, finish() {}, fail() {} }),
     note: (code) => void notes.push(code),
     resumed: (batches) => {
@@ -94,7 +101,7 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
     settings: {
       ...settings,
       device: "simulated",
-      simulation: simulationFile(...input.gpus),
+      simulation,
       tokenBudget: null,
       ...input.settings,
     },
