@@ -107,8 +107,12 @@ export function startSmiLoop(smi: NvidiaSmi, everyMs: number, onReading: (readin
       clearTimeout(timer);
       clearInterval(listen);
       kill();
-      // A tool that hangs in the driver dies when the driver lets it.
-      await Promise.race([gone, sleep(STOP_MS, undefined, { ref: false })]);
+      child.ref();
+      // A tool that hangs in the driver dies when the driver lets it, and is not waited for.
+      const given = new AbortController();
+      await Promise.race([gone, sleep(STOP_MS, undefined, { signal: given.signal }).catch(() => {})]);
+      given.abort();
+      child.unref();
     },
   };
 }

@@ -145,9 +145,11 @@ test("it ends with the sampler, and does not keep a program alive", async () => 
   const code = `
     const { startSampler } = await import(${JSON.stringify(new URL("../../dist/runtime/sampler.js", import.meta.url).href)});
     const { simulatedDevices } = await import(${JSON.stringify(new URL("../../dist/runtime/simulated/devices.js", import.meta.url).href)});
-    startSampler(await simulatedDevices({ simulation: "t4" }));`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: "inherit" });
-  assert.deepEqual(await once(child, "exit"), [0, null]);
+    const sampler = startSampler(await simulatedDevices({ simulation: "t4" }));`;
+  for (const more of ["", "await sampler.stop();"]) {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", code + more], { stdio: "inherit" });
+    assert.deepEqual(await once(child, "exit"), [0, null]);
+  }
 });
 
 test("a kernel that is killed leaves no nvidia-smi behind, whoever made it", async (t) => {
