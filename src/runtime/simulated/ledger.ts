@@ -20,6 +20,15 @@ export interface Holding {
   readonly busyMs: number;
 }
 
+/** Most bytes that any one process ever had on a GPU, processes that are gone included: what readings now and then may miss. */
+export function mostHeld(folder: string): number {
+  const pages = readdirSync(folder).filter((name) => NAME.test(name));
+  return pages.reduce((most, name) => {
+    const { mostBytes } = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
+    return Math.max(most, mostBytes);
+  }, 0);
+}
+
 /** This process's page in the book of a simulated GPU. */
 export interface Ledger {
   /** Changes what this process holds; false, and nothing changed, where the GPU has not so much. */
@@ -34,6 +43,7 @@ export interface Ledger {
 /** What stands in a process's file. `since` is when the batch under way began, by the system's monotonic clock. */
 interface Page {
   readonly bytes: number;
+  readonly mostBytes: number;
   readonly busyMs: number;
   readonly since: number | null;
 }
@@ -74,7 +84,7 @@ export function holdings(folder: string): Holding[] {
 export function openLedger(stateDir: string, index: number, memoryBytes: number): Ledger {
   const folder = gpuFolder(stateDir, index);
   const name = `${process.pid}-${processStart(process.pid)}`;
-  let page: Page = { bytes: 0, busyMs: 0, since: null };
+  let page: Page = { bytes: 0, mostBytes: 0, busyMs: 0, since: null };
 
   const write = (next: Page) => {
     // Whole or not at all: others read at any moment.
@@ -93,7 +103,7 @@ export function openLedger(stateDir: string, index: number, memoryBytes: number)
     hold(bytes) {
       if (bytes > page.bytes && others() + bytes > memoryBytes) return false;
       const before = page;
-      write({ ...page, bytes });
+      write({ ...page, bytes, mostBytes: Math.max(page.mostBytes, bytes) });
       // Two that ask at the same moment see each other here, and both step back.
       if (bytes > before.bytes && others() + bytes > memoryBytes) {
         write(before);
