@@ -36,6 +36,11 @@ function escapeInvisible(json: string): string {
   );
 }
 
+/** A sentence of ours that holds foreign words: without control characters, on one line. */
+function onOneLine(text: string): string {
+  return escapeInvisible(text.replace(/[\p{Cc}\s]+/gu, " ")).trim();
+}
+
 /** `a, b and 3 more`, each quoted. */
 export function quoteList(values: readonly unknown[], most = 8): string {
   const head = values.slice(0, most).map(quote).join(", ");
@@ -169,11 +174,35 @@ export function badSessionName(name: unknown): RagError {
   );
 }
 
-/** A GPU that this version can't use. */
-export function gpuNotUsable(sign: string): RagError {
+/** A device that was asked for, or is there, and can't be used. `remedy` has no full stop. */
+export function deviceNotUsable(device: string, problem: string, remedy: string): RagError {
   return new RagError(
-    "gpu_not_usable",
-    `This machine has a GPU (${sign}), and this version computes on the CPU only. Pass device: "cpu" to openSession to do so, knowing that it is slower.`,
+    "device_not_usable",
+    `Device ${quote(device)} can't be used. ${onOneLine(problem)}. ${remedy}. To compute on the processor all the same, and slower, pass device: "cpu" to openSession; doctor(session) looks at everything.`,
+  );
+}
+
+/** Weights that would run on a kind of device, and be slow or wrong without a word. */
+export function dtypeNotForDevice(key: string, dtype: string, kind: string, why: string): RagError {
+  return new RagError(
+    "dtype_not_for_device",
+    `${quote(key)}: weights in ${quote(dtype)} are not for device ${quote(kind)}: ${why}. Set dtype to "auto", or compute them with device: "cpu".`,
+  );
+}
+
+/** Weights in bfloat16 for a GPU that has none. */
+export function bfloatNotForDevice(key: string, file: string, device: string, capability: string): RagError {
+  return new RagError(
+    "dtype_not_for_device",
+    `${quote(key)}: the weights in ${quote(file)} are bfloat16, and ${quote(device)} has compute capability ${quote(capability)}: bfloat16 begins with 8.0. Name an fp16 or fp32 file in the model's row (addModels), or set dtype to "fp32".`,
+  );
+}
+
+/** A graph whose arithmetic is not where it was asked to be. `counts` has nodes by provider and operator. */
+export function graphMisplaced(model: string, device: string, counts: string): RagError {
+  return new RagError(
+    "graph_misplaced",
+    `Model ${quote(model)} does not run on device ${quote(device)}: a probe found matrix products, attention, softmax or normalisation on the CPU (${onOneLine(counts)}). Take other weights (dtype) or another model, or pass device: "cpu".`,
   );
 }
 
@@ -310,12 +339,12 @@ function describe(value: unknown): string {
   return Array.isArray(value) ? "an array" : "an object that no verb of rag-cells returned";
 }
 
-/** Adds stage and batch to an error that came out of a pass; other errors pass through. */
-export function inBatch(error: unknown, stage: string, model: string, done: number, total: number): unknown {
+/** Adds to an error that came out of a pass how far it was; other errors pass through. */
+export function inPass(error: unknown, stage: string, model: string, done: number, total: number): unknown {
   if (!(error instanceof RagError)) return error;
-  const where = `in the ${stage} stage, model ${quote(model)}, at batch ${done + 1} of ${total}`;
+  const where = `in the ${stage} stage, model ${quote(model)}, with ${done} of ${total} rows done`;
   if (error.code === "stopped") return stopped(where);
-  const way = done > 0 ? ` The ${done} batches before it are kept: run the cell again to go on from there.` : "";
+  const way = done > 0 ? " What was done is kept: run the cell again to go on from there." : "";
   return new RagError(error.code, `${error.message} (${where})${way}`, { cause: error });
 }
 
@@ -618,6 +647,41 @@ export function inferenceTimeout(model: string, rows: number, length: number, se
   return new RagError(
     "inference_timeout",
     `Model ${quote(model)} gave no answer to a batch of ${rows} rows of ${length} tokens within ${seconds} s, and its process was killed. Run the cell again: it goes on behind the last finished batch. Where batches really take so long, raise batchTimeoutSeconds.`,
+  );
+}
+
+/** A batch of a plan that may not be changed did not fit on a device. */
+export function batchTooLarge(device: string, rows: number, length: number, words: string): RagError {
+  return new RagError(
+    "batch_too_large",
+    `A batch of ${rows} rows of ${length} tokens does not fit on ${device}, not even in a fresh process, and deterministic keeps it from being cut: ${quoteEnd(words)}. Set a smaller tokenBudget, or deterministic: false.`,
+  );
+}
+
+/** Rows that do not fit on a GPU even alone; all others are done. */
+export function rowsFailed(
+  rows: readonly { readonly name: string; readonly length: number; readonly device: string }[],
+  words: string,
+): RagError {
+  const list = rows.slice(0, 8).map(({ name, length }) => `${quote(name)} (${length} tokens)`);
+  const more = rows.length > list.length ? ` and ${rows.length - list.length} more` : "";
+  const devices = [...new Set(rows.map(({ device }) => device))].join(", ");
+  return new RagError(
+    "rows_failed",
+    `${rows.length} rows do not fit on ${devices} even alone, in a fresh process: ${list.join(", ")}${more}. The last one said: ${quoteEnd(words)}. All other rows are done and kept. Open the session with failedRows: "cpu" and run the cell again, so that the CPU computes these, or cut the chunks shorter, or take a model with a shorter limit.`,
+  );
+}
+
+/** A model whose weights, or whose smallest batch, are more than may be used of a device's memory. */
+export function modelTooLargeForDevice(
+  model: string,
+  device: string,
+  figures: { readonly neededBytes: number; readonly limitBytes: number; readonly weightBytes: number },
+): RagError {
+  const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+  return new RagError(
+    "model_too_large_for_device",
+    `Model ${quote(model)} needs about ${gb(figures.neededBytes)} on ${device}, ${gb(figures.weightBytes)} of it for its weights, and ${gb(figures.limitBytes)} may be used there. Take weights of a smaller dtype or a smaller model, raise memoryCapBytes where the device has more, or pass device: "cpu".`,
   );
 }
 
