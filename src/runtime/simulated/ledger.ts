@@ -6,6 +6,7 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -69,7 +70,12 @@ export function holdings(folder: string): Holding[] {
   const now = sharedClock();
   return readdirSync(folder).flatMap((name) => {
     const [, pid, started] = NAME.exec(name) ?? [];
-    if (pid === undefined || started === undefined || !processRuns(Number(pid), started)) return [];
+    if (pid === undefined || started === undefined) return [];
+    if (!processRuns(Number(pid), started)) {
+      // No other process ever has this name.
+      rmSync(join(folder, name), { force: true });
+      return [];
+    }
     try {
       const { bytes, busyMs, since } = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
       return [{ pid: Number(pid), bytes, busyMs: busyMs + (since === null ? 0 : now - since) }];
