@@ -45,6 +45,7 @@ const rooms: Record<string, readonly string[]> = {
     "models",
     "chunk",
     "dense",
+    "doctor",
     "sparse",
     "fuse",
     "rerank",
