@@ -36,6 +36,11 @@ function escapeInvisible(json: string): string {
   );
 }
 
+/** A sentence of ours that holds foreign words: without control characters, on one line. */
+function onOneLine(text: string): string {
+  return escapeInvisible(text.replace(/[\p{Cc}\s]+/gu, " ")).trim();
+}
+
 /** `a, b and 3 more`, each quoted. */
 export function quoteList(values: readonly unknown[], most = 8): string {
   const head = values.slice(0, most).map(quote).join(", ");
@@ -169,11 +174,35 @@ export function badSessionName(name: unknown): RagError {
   );
 }
 
-/** A GPU that this version can't use. */
-export function gpuNotUsable(sign: string): RagError {
+/** A device that was asked for, or is there, and can't be used. `remedy` has no full stop. */
+export function deviceNotUsable(device: string, problem: string, remedy: string): RagError {
   return new RagError(
-    "gpu_not_usable",
-    `This machine has a GPU (${sign}), and this version computes on the CPU only. Pass device: "cpu" to openSession to do so, knowing that it is slower.`,
+    "device_not_usable",
+    `Device ${quote(device)} can't be used. ${onOneLine(problem)}. ${remedy}. To compute on the processor all the same, and slower, pass device: "cpu" to openSession; doctor(session) looks at everything.`,
+  );
+}
+
+/** Weights that would run on a kind of device, and be slow or wrong without a word. */
+export function dtypeNotForDevice(key: string, dtype: string, kind: string, why: string): RagError {
+  return new RagError(
+    "dtype_not_for_device",
+    `${quote(key)}: weights in ${quote(dtype)} are not for device ${quote(kind)}: ${why}. Set dtype to "auto", or compute them with device: "cpu".`,
+  );
+}
+
+/** Weights in bfloat16 for a GPU that has none. */
+export function bfloatNotForDevice(key: string, file: string, device: string, capability: string): RagError {
+  return new RagError(
+    "dtype_not_for_device",
+    `${quote(key)}: the weights in ${quote(file)} are bfloat16, and ${quote(device)} has compute capability ${quote(capability)}: bfloat16 begins with 8.0. Name an fp16 or fp32 file in the model's row (addModels), or set dtype to "fp32".`,
+  );
+}
+
+/** A graph whose arithmetic is not where it was asked to be. `counts` has nodes by provider and operator. */
+export function graphMisplaced(model: string, device: string, counts: string): RagError {
+  return new RagError(
+    "graph_misplaced",
+    `Model ${quote(model)} does not run on device ${quote(device)}: a probe found matrix products, attention, softmax or normalisation on the CPU (${onOneLine(counts)}). Take other weights (dtype) or another model, or pass device: "cpu".`,
   );
 }
 

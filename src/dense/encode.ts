@@ -50,7 +50,7 @@ export async function encodeChunks(work: StageWork, input: DensePass): Promise<D
     await work.recorder.timed("save", () => writeRows(join(work.dir, file), pass, input));
     return {
       name: model.card.key,
-      model: modelUse(model),
+      model: modelUse(model, work.deviceKind),
       file,
       rows: chunks.count,
       dim,

@@ -25,8 +25,8 @@ export interface MissingFiles {
 export interface Places {
   /** Folders, in order. */
   readonly roots: readonly string[];
-  /** `fp32`, `fp16` or `int8`. */
-  readonly dtype: string;
+  /** `fp32`, `fp16` or `int8` for a row. @throws RagError `no_dtype`, `dtype_not_for_device` */
+  readonly dtype: (card: ModelCard) => string;
   /** The operator's lock file; null where nothing is pinned. A root's own lock file counts beside it. */
   readonly lockPath: string | null;
   /** Digests of files seen before; filled. */
@@ -53,7 +53,7 @@ const LARGEST = { tokenizer: 64 * MIB, config: 4 * MIB };
  * file that decides results. Nothing is written, so read-only roots serve.
  *
  * @returns the model, or what is missing; a file that is not what a lock file says counts as missing
- * @throws RagError `no_onnx`, `no_dtype`, `model_file_outside` (a link leads out of the root), `model_file_bad`, `model_config_disagrees`, `bad_models_lock`
+ * @throws RagError `no_onnx`, `no_dtype`, `dtype_not_for_device`, `model_file_outside` (a link leads out of the root), `model_file_bad`, `model_config_disagrees`, `bad_models_lock`
  */
 export async function locateModel(card: ModelCard, places: Places): Promise<LocatedModel | MissingFiles> {
   places.located.delete(card.key);
@@ -63,8 +63,8 @@ export async function locateModel(card: ModelCard, places: Places): Promise<Loca
 }
 
 async function findWhole(card: ModelCard, places: Places): Promise<LocatedModel | MissingFiles> {
-  const { dtype } = places;
   if (card.onnx === null) throw noOnnx(card.key, card.remark);
+  const dtype = places.dtype(card);
   if (!Object.hasOwn(card.onnx, dtype)) throw noDtype(card.key, dtype, Object.keys(card.onnx));
   const mine = places.lockPath === null ? null : await readLock(places.lockPath);
   const searched = places.roots.map((root) => resolve(root));

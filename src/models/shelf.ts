@@ -38,7 +38,8 @@ const runnable: Readonly<Record<ModelRole, readonly ModelCard["pooling"][]>> = {
 };
 
 /** What a shelf needs of a session's settings. */
-export type ShelfSettings = Pick<Settings, "modelDirs" | "cacheDir" | "dtype" | "hubEndpoint" | "modelLock">;
+export type ShelfSettings = Pick<Settings, "modelDirs" | "cacheDir" | "hubEndpoint" | "modelLock"> &
+  Pick<Places, "dtype">;
 
 /**
  * Opens the shelf of one session. The cache folder is searched last, unless modelDirs has it earlier.
@@ -56,7 +57,7 @@ export function openModelShelf(
   const { modelDirs, cacheDir, dtype, modelLock, hubEndpoint } = settings;
   const places: Places = {
     roots: [...new Set([...modelDirs, cacheDir])],
-    dtype: dtype === "auto" ? "fp32" : dtype,
+    dtype,
     lockPath: modelLock,
     memory: new Map(),
     located: new Map(),

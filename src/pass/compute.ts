@@ -1,8 +1,9 @@
 import { longestFirst, planBatches } from "../core/batches.js";
 import { rowsFailed } from "../core/errors.js";
-import { usableDevices } from "../runtime/devices/resolve.js";
+import { requireDtype } from "../runtime/devices/dtype.js";
 import { CPU, type UsableDevice } from "../runtime/devices/types.js";
 import { padBatch } from "../runtime/tokenizer.js";
+import type { DeviceKind } from "../schema/device-types.js";
 import type { StageWork } from "../stage.js";
 import { driveAll, type FailedRow } from "./drive.js";
 import { withFleet } from "./fleet.js";
@@ -10,6 +11,7 @@ import { frameWriter, type PassJournal, type PreparedBatch } from "./frames.js";
 import type { PassInput } from "./input.js";
 import { type Piece, workQueue } from "./queue.js";
 import { batchRule } from "./rule.js";
+import { openTuning } from "./tuning.js";
 
 /**
  * Lets the devices compute every row that stands in no frame of the journal yet.
@@ -17,9 +19,10 @@ import { batchRule } from "./rule.js";
  * @throws RagError `rows_failed` where single rows fit on no GPU and the settings do not give them to the CPU; those of the devices
  */
 export async function computeRows(work: StageWork, input: PassInput, journal: PassJournal): Promise<void> {
-  const { pieces, lengths } = await waitingPieces(input, journal);
+  const { pieces, lengths } = await waitingPieces(work.deviceKind, input, journal);
   if (pieces.length === 0) return;
-  const devices = await usableDevices(input.settings);
+  const devices = await work.devices();
+  for (const device of devices) requireDtype(input.model.card, input.model.dtype, device);
   const failed = await computeOn(work, input, journal, devices, pieces, lengths);
   if (failed.length === 0) return;
   const named = await Promise.all(
@@ -38,7 +41,7 @@ export async function computeRows(work: StageWork, input: PassInput, journal: Pa
   const rest = piecesOf(
     failed.map(({ row }) => row),
     lengths,
-    batchRule({ ...input, settings: { ...input.settings, device: "cpu" } }),
+    batchRule("cpu", input),
   );
   const again = await computeOn(work, input, journal, [CPU], rest, lengths);
   if (again.length > 0) throw rowsFailed(named, again.at(-1)?.words as string);
@@ -66,18 +69,25 @@ async function computeOn(
     return { rows, prepared, texts, padded: padBatch(texts, input.padId) };
   };
   const longest = pieces.reduce((most, { length }) => Math.max(most, length), 0);
+  const tuned = onGpu && settings.tokenBudget === null && !settings.deterministic;
+  const before = journal.frames.length;
   try {
-    const failed = await withFleet(work, input, devices, longest, (fleet) =>
+    const fleetInput = {
+      ...input,
+      devices,
+      tuning: tuned ? openTuning(work, input, longest) : null,
+      computed: () => journal.frames.slice(before).flatMap(({ meta }) => meta.record ?? []),
+    };
+    const failed = await withFleet(work, fleetInput, ({ members, event }) =>
       driveAll({
         model: model.card.key,
-        members: fleet.members,
+        members,
         queue: workQueue(pieces, lengths),
         lengths,
         prepare,
         writer,
         rules: { cut: !(settings.deterministic && onGpu), restart: onGpu },
-        memorySample: fleet.memorySample,
-        event: fleet.event,
+        event,
       }),
     );
     await writer.settle();
@@ -92,6 +102,7 @@ async function computeOn(
 
 /** The rows that stand in no frame, as the plan has them, and the tokens of each. */
 async function waitingPieces(
+  kind: DeviceKind,
   input: PassInput,
   journal: PassJournal,
 ): Promise<{ pieces: Piece[]; lengths: (row: number) => number }> {
@@ -117,7 +128,7 @@ async function waitingPieces(
   // What was kept when the plan was made and is gone now: it is counted again, since no plan has its length.
   const gone = plan.keptBlocks.flatMap((rows) => rows.filter((row) => !done.has(row)));
   for (const row of gone) known.set(row, (await input.row(row)).tokens().ids.length);
-  const rule = batchRule(input);
+  const rule = batchRule(kind, input);
   return {
     pieces: [...planned, ...piecesOf(free, lengths, { ...rule, rowsFor: null }), ...piecesOf(gone, lengths, rule)],
     lengths,

@@ -1,5 +1,7 @@
 import { batchTooLarge, outOfMemory, RagError } from "../core/errors.js";
+import type { BatchReport } from "../runtime/types.js";
 import type { DeviceEvent } from "../schema/device-types.js";
+import type { MemorySample } from "../telemetry/recorder.js";
 import type { FrameWriter, PreparedBatch } from "./frames.js";
 import { nextStep, rungAfter, type Step, type Trouble } from "./ladder.js";
 import type { Member } from "./member.js";
@@ -23,10 +25,6 @@ export interface DriveInput {
   readonly prepare: (rows: readonly number[]) => Promise<PreparedBatch>;
   readonly writer: FrameWriter;
   readonly rules: { readonly cut: boolean; readonly restart: boolean };
-  readonly memorySample: (
-    member: Member,
-    answer: { readonly rssBytes: number; readonly peakRssBytes: number },
-  ) => Parameters<FrameWriter["write"]>[1]["memory"];
   readonly event: (event: Omit<DeviceEvent, "at" | "model">) => void;
 }
 
@@ -125,7 +123,7 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
       if (ahead) claims.set(member, ahead);
       change();
       const { output, report, peakBytes } = await answering;
-      const memory = input.memorySample(member, report);
+      const memory = member.device.kind === "cpu" ? residentSet(report) : null;
       await input.writer.write(batch, { output, seconds: report.runSeconds, device: member.device.name, memory });
       member.budget()?.observe({ rows, length, seconds: (performance.now() - from) / 1000, peakBytes });
       member.rung = 0;
@@ -179,7 +177,7 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
       retries.set(member, { ...piece, fixed: true, restarts: piece.restarts + 1 });
     } else {
       tell(step);
-      if (step === "new_session") await (await member.load()).renew();
+      if (step === "new_session") await member.renew();
       retries.set(member, { ...piece, fixed: true });
     }
   };
@@ -209,6 +207,17 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
   );
   if (error) throw error;
   return failed;
+}
+
+/** What the CPU's frames say of memory, so that an attempt that goes on knows what the one before it took. */
+function residentSet({ rssBytes, peakRssBytes }: BatchReport): MemorySample {
+  return {
+    source: "resident set of the inference process",
+    interval: "at the end of every batch; the peak is the system's own high-water mark",
+    capBytes: null,
+    bytes: rssBytes,
+    peakBytes: peakRssBytes,
+  };
 }
 
 /** What went wrong on the device, or null for an error that is no device's, such as Stop or a full disk. */

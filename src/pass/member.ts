@@ -19,7 +19,7 @@ export interface MemberInput {
   /** Bytes in use on the device, from a reading that is younger than the call; null where nothing tells. */
   readonly readBytes: () => Promise<number | null>;
   /** A budget for the device once its model is loaded, from the bytes in use before and after; null where it needs none. */
-  readonly openBudget: (baseBytes: number | null, loadedBytes: number | null) => BatchBudget | null;
+  readonly openBudget: (baseBytes: number | null, loadedBytes: number | null) => Promise<BatchBudget | null>;
   /** Times what loading takes. */
   readonly loading: (load: () => Promise<Encoder>) => Promise<Encoder>;
   /** Told the process whose memory is to be read. */
@@ -49,6 +49,8 @@ export interface Member {
   encode(batch: TokenBatch): Promise<MemberAnswer>;
   /** A reading of the device's memory, as it comes in. */
   saw(usedBytes: number): void;
+  /** Makes a new session in the same process. @throws RagError those of `Encoder.renew` */
+  renew(): Promise<void>;
   /** Whether a process has the device. */
   running(): boolean;
   /** Ends the process; the next batch waits for a new one. */
@@ -73,7 +75,7 @@ export function openMember(input: MemberInput): Member {
   let peak: number | null = null;
 
   const open = async (): Promise<Encoder> => {
-    const before = await input.readBytes();
+    const before = budget ? null : await input.readBytes();
     const { provider, env } = device;
     const encoder = await openEncoder(
       { ...options, provider, env, probe: options.probe === true && placement === null },
@@ -81,7 +83,9 @@ export function openMember(input: MemberInput): Member {
     );
     input.started(encoder.pid);
     placement ??= encoder.placement;
-    budget ??= input.openBudget(before, await input.readBytes());
+    const loaded = await input.readBytes();
+    if (budget) budget.renewed(loaded);
+    else budget = await input.openBudget(before, loaded);
     return encoder;
   };
   const end = async () => {
@@ -109,6 +113,10 @@ export function openMember(input: MemberInput): Member {
     },
     saw(usedBytes) {
       peak = Math.max(peak ?? 0, usedBytes);
+    },
+    async renew() {
+      await (await member.load()).renew();
+      budget?.renewed(await input.readBytes());
     },
     running: () => opening !== null,
     end,

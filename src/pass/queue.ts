@@ -1,3 +1,5 @@
+import { rowsWithoutPadding } from "../budget/padding.js";
+
 /** Rows that are waiting for a device, of similar length. */
 export interface Piece {
   readonly rows: readonly number[];
@@ -56,7 +58,8 @@ export function workQueue(pieces: readonly Piece[], lengths: (row: number) => nu
       const full = Math.max(1, rowsFor(piece.length));
       const share = devices > 1 ? tokens / (2 * devices * Math.max(1, piece.length)) : full;
       const most = Math.ceil(Math.max(Math.min(full, share), full * SMALLEST_TAIL));
-      const [taken, rest] = cut(piece, most, lengths);
+      const all = piece.rows.slice(0, most).map(lengths);
+      const [taken, rest] = cut(piece, rowsWithoutPadding(all, 0, most), lengths);
       if (rest) waiting.push(rest);
       count(taken, -1);
       return taken;

@@ -1,7 +1,7 @@
 import { fixedTokens } from "../budget/fixed.js";
 import { limitsOf } from "../budget/limits.js";
 import { CPU_TOKEN_BUDGET, rowsWithin } from "../core/batches.js";
-import { deviceKindOf } from "../runtime/devices/kind.js";
+import type { DeviceKind } from "../schema/device-types.js";
 import type { PassInput } from "./input.js";
 import type { BatchRule } from "./plan.js";
 
@@ -13,22 +13,18 @@ const CPU_ROWS = 256;
  * CPU the budget is fixed anyway. On a GPU batches are as large as the devices find
  * best, unless the plan is to be the same each time.
  */
-export function batchRule({ model, settings, maxRows }: Pick<PassInput, "model" | "settings" | "maxRows">): BatchRule {
+export function batchRule(
+  kind: DeviceKind,
+  { model, settings, maxRows }: Pick<PassInput, "model" | "settings" | "maxRows">,
+): BatchRule {
   const { tokenBudget, deterministic, memoryCapBytes } = settings;
-  if (deviceKindOf(settings) === "cpu")
+  if (kind === "cpu")
     return { rowsFor: rowsWithin(tokenBudget ?? CPU_TOKEN_BUDGET), maxRows: Math.min(maxRows, CPU_ROWS) };
   if (tokenBudget !== null) return { rowsFor: rowsWithin(tokenBudget), maxRows };
   if (!deterministic) return { rowsFor: null, maxRows };
   const limits = limitsOf(memoryCapBytes);
   return {
-    rowsFor: (length) =>
-      rowsWithin(
-        fixedTokens(
-          (model as unknown as { shape: import("../schema/device-types.js").ModelShape }).shape,
-          limits,
-          length,
-        ),
-      )(length),
+    rowsFor: (length) => rowsWithin(fixedTokens(model.shape, limits, length))(length),
     maxRows,
   };
 }

@@ -41,7 +41,8 @@ export interface Pass {
 export async function runPass(work: StageWork, input: PassInput): Promise<Pass> {
   const { model, stage } = input;
   const { key, pooling } = model.card;
-  const meaning = [ENCODER_VERSION, work.id, key, model.fingerprint, model.dtype, pooling, input.normalize];
+  const { fingerprint, dtype } = model;
+  const meaning = [ENCODER_VERSION, work.id, work.deviceKind, key, fingerprint, dtype, pooling, input.normalize];
   const journal: PassJournal = await openJournal(join(work.dir, journalName(key)), sha256(canonicalJson(meaning)), () =>
     makePlan(work, input),
   );
@@ -76,7 +77,7 @@ async function makePlan(work: StageWork, input: PassInput): Promise<PassPlan> {
   const measured = await input.measure();
   const seconds = (performance.now() - from) / 1000;
   work.recorder.phase("tokenize", seconds);
-  return planPass(measured, seconds, batchRule(input), input.kept);
+  return planPass(measured, seconds, batchRule(work.deviceKind, input), input.kept);
 }
 
 /** Counts what an interrupted attempt had done, in telemetry too. */

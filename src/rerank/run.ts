@@ -89,7 +89,7 @@ export async function rerank(
           );
         }
         return {
-          model: modelUse(model),
+          model: modelUse(model, work.deviceKind),
           results: rank(fused, candidates, topK, scored.logits),
           queries: null,
           pairs: pairs.length,

@@ -11,6 +11,7 @@ import {
   stopped,
 } from "../core/errors.js";
 import { startChild } from "./child.js";
+import { loadError } from "./load-error.js";
 import type { FromWorker } from "./messages.js";
 import { isOutOfMemory } from "./out-of-memory.js";
 import type { Encoder, EncoderOptions, TokenBatch } from "./types.js";
@@ -37,7 +38,8 @@ interface Loading {
  * computed in the order of the calls. An encoder that is not computing does not
  * keep the program alive.
  *
- * @throws RagError `model_not_loaded` with onnxruntime's own words, `out_of_memory`, `inference_process_died`, `stopped`
+ * @throws RagError `model_not_loaded` with onnxruntime's own words, `out_of_memory`, `device_not_usable`, `graph_misplaced`
+ *   (a probe found the model's arithmetic on the CPU), `inference_process_died`, `stopped`
  */
 export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Promise<Encoder> {
   const where = `while model ${quote(options.model)} was computing`;
@@ -68,8 +70,7 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
       if (message.kind === "loaded" || message.kind === "unusable") {
         child.hold(false);
         if (message.kind === "loaded") loading?.resolve(message);
-        else if (isOutOfMemory(message.words)) end(outOfMemory(options.model, null, message.words));
-        else end(modelNotLoaded(options.model, options.onnxFile, message.words));
+        else end(loadError(options, message.words));
         loading = null;
         return;
       }

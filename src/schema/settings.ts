@@ -170,20 +170,24 @@ export const configKeys: Readonly<Record<string, keyof Settings>> = {
   rerank_model: "rerank",
 };
 
+/** How a variable's text is read; of `force_cpu` only a yes sets something. */
+export type VariableKind = "bool" | "list" | "int" | "text" | "force_cpu";
+
 /** Environment variables, the settings they set, and how their text is read. */
 export const environmentKeys: Readonly<
-  Record<string, { readonly setting: keyof Settings; readonly kind: "bool" | "list" | "int" | "text" }>
+  Record<string, { readonly setting: keyof Settings; readonly kind: VariableKind }>
 > = {
   EMBEDDER_ENABLE_RERANK: { setting: "enableRerank", kind: "bool" },
   EMBEDDER_ENABLE_SPARSE: { setting: "enableSparse", kind: "bool" },
   EMBEDDER_SPARSE_MODELS: { setting: "sparse", kind: "list" },
   EMBEDDER_RERANK_BATCH_CAP: { setting: "rerankBatchCap", kind: "int" },
+  EMBEDDER_FORCE_CPU: { setting: "device", kind: "force_cpu" },
   HF_HUB_OFFLINE: { setting: "offline", kind: "bool" },
   HF_ENDPOINT: { setting: "hubEndpoint", kind: "text" },
 };
 
 /** Reads a variable's text; what can't be read stays text, so that the schema refuses it with the value in the message. */
-export function readVariable(text: string, kind: "bool" | "list" | "int" | "text"): unknown {
+export function readVariable(text: string, kind: VariableKind): unknown {
   if (kind === "text") return text.trim();
   const word = text.trim().toLowerCase();
   if (kind === "list")
@@ -192,7 +196,8 @@ export function readVariable(text: string, kind: "bool" | "list" | "int" | "text
       .map((part) => part.trim())
       .filter((part) => part !== "");
   if (kind === "int") return /^\d+$/.test(word) ? Number(word) : text;
-  if (["1", "true", "yes", "on"].includes(word)) return true;
-  if (["0", "false", "no", "off"].includes(word)) return false;
+  const [yes, no] = kind === "force_cpu" ? ["cpu", undefined] : [true, false];
+  if (["1", "true", "yes", "on"].includes(word)) return yes;
+  if (["0", "false", "no", "off"].includes(word)) return no;
   return text;
 }

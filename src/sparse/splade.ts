@@ -84,7 +84,7 @@ export async function encodeSplade(
     return {
       name: key,
       engine: "splade",
-      model: modelUse(model),
+      model: modelUse(model, work.deviceKind),
       space: spladeSpace(model),
       rows: chunks.count,
       terms: offsets.at(-1) as number,

@@ -7,6 +7,19 @@ import type { SessionLayout } from "./layout.js";
 export type BudgetKey = Pick<BudgetsFile["budgets"][number], "product" | "fingerprint" | "dtype">;
 export type KeptBudget = BudgetsFile["budgets"][number]["budget"];
 
+/** Reads and remembers budgets. */
+export interface BudgetKeeper {
+  /** @returns null where there is none; `damaged` where what was kept could not be read */
+  read(key: BudgetKey): Promise<{ readonly budget: KeptBudget | null; readonly damaged: boolean }>;
+  /** @throws RagError `store_write_failed` */
+  write(key: BudgetKey, budget: KeptBudget): Promise<void>;
+}
+
+/** The budgets of a session. Writing is for who holds the session's lock. */
+export function budgetsIn(layout: SessionLayout): BudgetKeeper {
+  return { read: (key) => readBudget(layout, key), write: (key, budget) => writeBudget(layout, key, budget) };
+}
+
 /** Budgets that are kept; the oldest give way. */
 const MOST = 128;
 

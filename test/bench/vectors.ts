@@ -45,6 +45,7 @@ const space: VectorSpace = {
   model: "bench",
   fingerprint: "0".repeat(64),
   dtype: "fp32",
+  device: "cpu",
   pooling: "mean",
   normalize: true,
   prefix: "",

@@ -139,6 +139,7 @@ export function factsOf(
     settings: now,
     provenance,
     keys: { dense: now.dense, sparse: now.sparse, rerank: now.rerank },
+    dtype: () => now.dtype,
     models: new Map([use("a"), use("s"), use("r")].map((model) => [model.key, model])),
     documents: { changed: [], added: [], removed: [], unread: 0 },
     ...more,

@@ -4,6 +4,7 @@ import { rowsWithin } from "../../dist/core/batches.js";
 import * as rag from "../../dist/index.js";
 import { planPass } from "../../dist/pass/plan.js";
 import { runTextPass } from "../../dist/pass/texts.js";
+import { CPU } from "../../dist/runtime/devices/types.js";
 import { splitRows, unpackDense } from "../../dist/runtime/row-bytes.js";
 import type { KeptRows } from "../../dist/schema/kept-rows.js";
 import type { LocatedModel } from "../../dist/schema/model-types.js";
@@ -53,6 +54,9 @@ async function dense(kept: KeptRows | null, count = texts.length) {
     id: "dense-0123456789abcdef",
     dir: await scratch("pass"),
     recorder,
+    deviceKind: "cpu",
+    devices: async () => [CPU],
+    budgets: { read: async () => ({ budget: null, damaged: false }), write: async () => {} },
     signal: new AbortController().signal,
     progress: () => line,
     note: (code) => notes.push(code),

@@ -41,13 +41,18 @@ let made = 0;
 
 /** GPUs that no other test has, each as a T4 but for what is given. */
 export async function gpus(...changes: readonly Partial<SimulatedGpu>[]): Promise<readonly UsableDevice[]> {
+  return simulatedDevices({ simulation: simulationFile(...changes) });
+}
+
+/** A file that describes GPUs that no other test has, for the setting `simulation`. */
+export function simulationFile(...changes: readonly Partial<SimulatedGpu>[]): string {
   const file = join(scratch(), "gpus.json");
   const product = (i: number) => `T4 number ${process.pid} ${made++} ${i}`;
   writeFileSync(
     file,
     JSON.stringify({ gpus: changes.map((change, i) => ({ ...GPU, product: product(i), ...change })) }),
   );
-  return simulatedDevices({ simulation: file });
+  return file;
 }
 
 /** What a model on a simulated GPU is opened with. */
