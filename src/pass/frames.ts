@@ -33,6 +33,7 @@ export async function fillBlocks(
   const kind = kindOf(input);
   while (journal.frames.length < keptBlocks) {
     work.signal.throwIfAborted();
+    work.betweenBatches({ model: model.card.key, done: journal.frames.length, batches: batches.length });
     const { rows } = batches[journal.frames.length] as Batch;
     const prepared = await Promise.all(rows.map(input.row));
     const found = kept ? await work.recorder.timed("reuse", () => kept.take(hashesOf(prepared))) : rows.map(() => null);
@@ -85,6 +86,7 @@ export async function runBatches(
     };
     let next = prepare(frames.length);
     for (let index = frames.length; index < batches.length; index++) {
+      work.betweenBatches({ model, done: index, batches: batches.length });
       const { prepared, texts, padded } = await next;
       const answer = loaded.encode(padded);
       if (index + 1 < batches.length) {
