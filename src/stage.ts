@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Care } from "./care/care.js";
 import { isDue, type PassProgress, type SessionEnd, watchEnd } from "./care/end.js";
 import { cardOf, type Showable } from "./charts/card.js";
@@ -247,6 +248,7 @@ async function withinSession<T>(
 async function endingOf(context: SessionContext, stage: StageName, end: SessionEnd | null): Promise<RagError> {
   const { care, session } = context;
   let failure: unknown = null;
+  if (context.packed && !existsSync(context.packed.path)) context.packed = null;
   try {
     context.packed ??= await context.checkpoint();
   } catch (error) {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { access, readdir, rm, stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import * as rag from "../../dist/index.js";
@@ -116,6 +119,33 @@ test("a stage is not begun in the last minutes; what is there is reused, and end
   const passed = await rag.openSession(here.options(nearlyOver(-700)));
   await rag.runDense(passed, chunks, { rerun: true });
   passed.close();
+});
+
+test("what has no batches, or hangs, is stopped when half of the margin is left", async (t) => {
+  const hub = createServer(() => {}).listen(0, "127.0.0.1");
+  await once(hub, "listening");
+  t.after(() => {
+    hub.closeAllConnections();
+    hub.close();
+  });
+  const here = await anotherMachine();
+  const session = await rag.openSession(
+    here.options({
+      ...{ modelDirs: [], cacheDir: join(here.root, "hub"), offline: false },
+      hubEndpoint: `http://127.0.0.1:${(hub.address() as AddressInfo).port}`,
+      dense: ["all-minilm-l6-v2"],
+      sparse: ["bm25"],
+      enableRerank: false,
+      ...{ sessionHours: 1, endMarginMinutes: 0.1 },
+      sessionStart: new Date(Date.now() - (3600 - 8) * 1000).toISOString(),
+    }),
+  );
+  await assert.rejects(
+    rag.primeCache(session),
+    (error: rag.RagError) =>
+      error.code === "session_ending" && /^The prime stage was stopped: 0 min 0[0-5] s /.test(error.message),
+  );
+  session.close();
 });
 
 test("where the session can't be packed the error says why, and what was done is kept", async () => {
