@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { access, readdir, rm, stat } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import * as rag from "../../dist/index.js";
+import { inferenceProcesses, until } from "../lib/processes.ts";
 import { smallCorpus } from "../lib/sample.ts";
 import { anotherMachine, entriesOf, filesBelow, runCells } from "../move/sessions.ts";
 
@@ -121,30 +119,24 @@ test("a stage is not begun in the last minutes; what is there is reused, and end
   passed.close();
 });
 
-test("what has no batches, or hangs, is stopped when half of the margin is left", async (t) => {
-  const hub = createServer(() => {}).listen(0, "127.0.0.1");
-  await once(hub, "listening");
-  t.after(() => {
-    hub.closeAllConnections();
-    hub.close();
-  });
+test("a batch that hangs is given up when half of the margin is left", async () => {
   const here = await anotherMachine();
-  const session = await rag.openSession(
-    here.options({
-      ...{ modelDirs: [], cacheDir: join(here.root, "hub"), offline: false },
-      hubEndpoint: `http://127.0.0.1:${(hub.address() as AddressInfo).port}`,
-      dense: ["all-minilm-l6-v2"],
-      sparse: ["bm25"],
-      enableRerank: false,
-      ...{ sessionHours: 1, endMarginMinutes: 0.1 },
-      sessionStart: new Date(Date.now() - (3600 - 8) * 1000).toISOString(),
-    }),
+  const early = await rag.openSession(here.options());
+  const chunks = await rag.chunk(early, { files: here.files });
+  early.close();
+  // Six seconds are the margin, and begin in four.
+  const sessionStart = new Date(Date.now() - (3600 - 10) * 1000).toISOString();
+  const session = await rag.openSession(here.options({ sessionHours: 1, endMarginMinutes: 0.1, sessionStart }));
+  const pass = rag.runDense(session, chunks).then(
+    () => null,
+    (error: rag.RagError) => error,
   );
-  await assert.rejects(
-    rag.primeCache(session),
-    (error: rag.RagError) =>
-      error.code === "session_ending" && /^The prime stage was stopped: 0 min 0[0-5] s /.test(error.message),
-  );
+  const worker = await until(() => inferenceProcesses()[0], "the inference process");
+  process.kill(worker, "SIGSTOP");
+  const error = await pass;
+  assert.equal(error?.code, "session_ending");
+  assert.match(error?.message ?? "", /^The dense stage was stopped: 0 min 0[0-3] s .* are left\..*packed in/);
+  assert.deepEqual(inferenceProcesses(), []);
   session.close();
 });
 
