@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { appendFile, link, mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { openCare } from "../../dist/care/care.js";
 import { openClock } from "../../dist/care/clock.js";
@@ -53,6 +54,20 @@ test("a session's time counts from its first process, not from the system's star
   const without = openClock(null, "default", "/nowhere");
   assert.equal(without.from, "the start of this kernel");
   assert.ok(Math.abs(without.elapsed() - process.uptime()) < 5);
+});
+
+test("in a container of its own, time counts from the container's first process", (t) => {
+  const clock = resolve(import.meta.dirname, "../../dist/care/clock.js");
+  const script = `import(${JSON.stringify(clock)}).then(({ openClock }) => console.log(JSON.stringify({ pid: process.pid, elapsed: openClock(null, "default").elapsed() })))`;
+  const { status, stdout, stderr } = spawnSync(
+    "unshare",
+    ["--map-root-user", "--mount", "--pid", "--fork", "--mount-proc", process.execPath, "-e", script],
+    { encoding: "utf8" },
+  );
+  if (status !== 0) return t.skip(`a namespace can't be made here: ${stderr.trim()}`);
+  const { pid, elapsed } = JSON.parse(stdout);
+  assert.equal(pid, 1);
+  assert.ok(elapsed < openClock(null, "default").elapsed() && elapsed < 120, `${elapsed} s`);
 });
 
 test("a start that was set counts on, whatever happens to the clock", async () => {
