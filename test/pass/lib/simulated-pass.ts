@@ -80,6 +80,7 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
     recorder,
     signal: input.signal ?? new AbortController().signal,
     deviceKind: "simulated",
+    betweenBatches() {},
     devices: async () => devices,
     budgets: budgetsIn(layoutOf(dir)),
     progress: () => ({ update() {}, finish() {}, fail() {} }),
