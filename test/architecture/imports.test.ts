@@ -61,7 +61,7 @@ const rooms: Record<string, readonly string[]> = {
     "session.ts",
   ],
   notebook: ["core", "store"],
-  kit: ["schema", "core", "store", "archive", "models", "stage.ts"],
+  kit: ["schema", "core", "store", "archive", "models", "stage.ts", "notebook"],
   doctor: ["schema", "core", "store", "runtime", "models", "stage.ts", "notebook"],
   cli: ["core", "notebook", "kit", "doctor", "session.ts", "index.ts"],
 };
