@@ -7,6 +7,7 @@ import { sessionCard } from "./charts/card-session.js";
 import { withMarks, withoutMarks } from "./charts/card-stale.js";
 import type { Card } from "./charts/card-types.js";
 import { liveCard, prepareCard } from "./charts/present.js";
+import { type LiveDevices, type LiveOptions, type LiveTimeline, liveDevices, newTimeline } from "./charts/live-devices.js";
 import { type Progress, type ProgressOptions, progress } from "./charts/progress.js";
 import {
   badOption,
@@ -77,6 +78,15 @@ export interface SessionContext {
   closed: boolean;
 }
 
+/** What the live charts of each session have shown so far. */
+const timelines = new WeakMap<Session, LiveTimeline>();
+
+function timelineOf(session: Session): LiveTimeline {
+  const timeline = timelines.get(session) ?? newTimeline();
+  timelines.set(session, timeline);
+  return timeline;
+}
+
 const contexts = new WeakMap<object, SessionContext>();
 
 /** Most time that a card may spend on reading documents that look other than they did. */
@@ -131,6 +141,8 @@ export interface StageWork extends Stoppable {
   devices(): Promise<readonly UsableDevice[]>;
   /** What earlier passes found about their batches, kept in the session's folder. */
   readonly budgets: BudgetKeeper;
+  /** Shows devices at work in the cell. */
+  live(options: LiveOptions): LiveDevices;
   note(code: string, message: string, count?: number): void;
   /** Counts batches taken over from an interrupted attempt. */
   resumed(batches: number): void;
@@ -210,6 +222,7 @@ export async function runStage<K extends StageName, S extends Readonly<Record<st
       recorder,
       deviceKind: context.deviceKind,
       devices: context.devices,
+      live: (options) => liveDevices(options, timelineOf(context.session)),
       budgets: budgetsIn(context.store.layout),
       note: (code, message, count) => notes.push(count === undefined ? { code, message } : { code, message, count }),
       resumed: (batches) => {

@@ -81,6 +81,7 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
     signal: input.signal ?? new AbortController().signal,
     deviceKind: "simulated",
     betweenBatches() {},
+    live: () => ({ update() {}, finish() {} }),
     devices: async () => devices,
     budgets: budgetsIn(layoutOf(dir)),
     progress: () => ({ update() {}, finish() {}, fail() {} }),
