@@ -21,6 +21,7 @@ export { type PackOptions, packCache } from "./models/pack.js";
 export { type PrimeOptions, primeCache } from "./models/prime.js";
 export { unpackCache } from "./models/unpack.js";
 export { verifyCache } from "./models/verify.js";
+export { checkpoint } from "./move/checkpoint.js";
 export { type PackSessionOptions, packSession } from "./move/pack.js";
 export { checkParity, type ParityOptions } from "./parity/check.js";
 export { type RerankOptions, rerank } from "./rerank/run.js";

@@ -21,13 +21,28 @@ export interface BatchBudget {
   observe(observation: BudgetObservation): void;
   /** A batch did not fit: none of that size or larger is tried again in its bucket. */
   outOfMemory(rows: number, length: number): void;
+  /**
+   * The session was made anew, in the same process or in another: what the old one's allocator held is free again.
+   *
+   * @param loadedBytes bytes used on the device with the model loaded again; null where nothing tells
+   */
+  renewed(loadedBytes: number | null): void;
   /** What was found, to be remembered for the next pass. */
   found(): RememberedBudget;
 }
 
+/** A batch, and most bytes that it can have taken beside the loaded model. */
+export interface MeasuredBatch {
+  /** Tokens, padding included. */
+  readonly tokens: number;
+  /** Tokens that each row was padded to. */
+  readonly length: number;
+  readonly bytes: number;
+}
+
 /** What a pass found about one model with one dtype on one kind of device. Plain data: kept as JSON. */
 export interface RememberedBudget {
-  /** Factor between the bytes that were seen and those that the formula says. */
+  /** Factor between the bytes that were seen and those that the formula says, at the largest batch that was measured; 1 where none was. */
   readonly bytesFactor: number;
   readonly buckets: readonly {
     /** Rows of up to so many tokens. */
@@ -37,6 +52,8 @@ export interface RememberedBudget {
     readonly tokensPerSecond: number;
     /** Fewest tokens, padding included, that did not fit; null where all did. */
     readonly tooMany: number | null;
+    /** A batch of which it is known what it took at most; null where no reading told. */
+    readonly measured: MeasuredBatch | null;
   }[];
 }
 

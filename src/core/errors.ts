@@ -65,10 +65,25 @@ export function storeWriteFailed(path: string, what: string, cause: unknown): Ra
 }
 
 /** A write that the disk has no room for. */
-export function diskTooSmall(what: string, folder: string, needed: number, free: number, elsewhere: string): RagError {
+export function diskTooSmall(
+  what: string,
+  folder: string,
+  short: {
+    readonly needed: number;
+    readonly free: number;
+    /** What a folder may hold, where that is what is too small. */
+    readonly quota: { readonly folder: string; readonly bytes: number } | null;
+  },
+  elsewhere: string,
+): RagError {
+  const { needed, free, quota } = short;
+  const where =
+    quota === null
+      ? `where ${roughly(free)} are free`
+      : `and of the ${roughly(quota.bytes)} that ${quote(quota.folder)} may hold (the setting diskQuotaBytes) ${roughly(free)} are left`;
   return new RagError(
     "disk_too_small",
-    `${what} needs up to ${roughly(needed)} in ${quote(folder)}, where ${roughly(free)} are free. It was not begun. Free space there (listRuns(session) shows old runs, removeRuns(session, { unused: true }) removes them), or ${elsewhere}.`,
+    `${what} needs up to ${roughly(needed)} in ${quote(folder)}, ${where}. It was not begun. Free space there (listRuns(session) shows old runs, removeRuns(session, { unused: true }) removes them), or ${elsewhere}.`,
   );
 }
 
@@ -206,6 +221,35 @@ export function graphMisplaced(model: string, device: string, counts: string): R
   );
 }
 
+/** A setting that names or describes simulated GPUs, and does not; `problem` is ours, or a system's word. */
+export function badSimulation(value: string, names: readonly string[], problem: string): RagError {
+  return new RagError(
+    "bad_simulation",
+    `The setting simulation is ${quote(value)}, and no GPUs can be made of it: it is none of ${names.join(", ")}, and as a file: ${quote(problem)}. Name one of those, or a JSON file as docs/devices.md describes it.`,
+  );
+}
+
+/** A device that another stage, session or kernel has; `holder` comes from a file that it wrote. */
+export function deviceBusy(
+  device: string,
+  holder: { readonly pid: number; readonly owner: string } | null,
+  seconds: number,
+): RagError {
+  const who = holder ? `process ${holder.pid} has it, for ${quote(holder.owner)}` : "another process has it";
+  return new RagError(
+    "device_busy",
+    `Waited ${Math.round(seconds)} s for the device ${device}, and ${who}. Wait until that is done and run the cell again, stop it there, or open the session with a longer leaseWaitSeconds.`,
+  );
+}
+
+/** The folder in which processes queue for devices is not ours alone. */
+export function leaseFolderUnfit(path: string, problem: string): RagError {
+  return new RagError(
+    "lease_folder_unfit",
+    `The folder ${quote(path)}, in which processes queue for a GPU, can't be used: ${problem}. Remove it, or set the variable TMPDIR to a folder of your own and start the kernel again.`,
+  );
+}
+
 /** The first argument is no session. */
 export function notASession(value: unknown): RagError {
   return new RagError(
@@ -238,6 +282,47 @@ export function stopped(where: string): RagError {
     "stopped",
     `Stopped ${where}. What was finished is kept: run the cell again to go on from there.`,
   );
+}
+
+/** The machine's session ends soon: a stage was stopped, or not begun, and the session packed. */
+export function sessionEnding(end: {
+  readonly stage: string;
+  /** False where the stage was not begun. */
+  readonly begun: boolean;
+  readonly progress: { readonly model: string; readonly done: number; readonly rows: number } | null;
+  readonly leftSeconds: number;
+  readonly limitSeconds: number;
+  readonly session: string;
+  readonly pack: { readonly path: string; readonly bytes: number } | null;
+  /** Why it was not packed. */
+  readonly failure: unknown;
+}): RagError {
+  const { stage, begun, progress, session, pack, failure } = end;
+  const time = `${minutesOf(end.leftSeconds)} of the session's ${minutesOf(end.limitSeconds)} are left`;
+  const what = begun ? `The ${stage} stage was stopped` : `The ${stage} stage was not begun`;
+  const kept =
+    progress === null
+      ? ""
+      : ` ${progress.done} of ${progress.rows} rows of model ${quote(progress.model)} are done and kept.`;
+  const file = pack === null ? null : basename(pack.path);
+  const way =
+    pack === null
+      ? `The session could not be packed: ${failure instanceof Error ? failure.message : String(failure)} Mend that and call checkpoint(session) while there is time.`
+      : `The session is packed in ${quote(pack.path)} (${roughly(pack.bytes)}). Download ${quote(file)}, or save a version of the notebook with its output, and attach it to the next session. Run the same cells there with openSession({ name: ${quote(session)}, from: ".../${file}" }): they go on from here.`;
+  return new RagError(
+    "session_ending",
+    `${what}: ${time}.${kept} ${way} To go on in this session all the same, open it with endMarginMinutes: 0, or with the right sessionHours.`,
+    failure === null ? {} : { cause: failure },
+  );
+}
+
+/** `2 h 05 min`, or `4 min 10 s`. */
+function minutesOf(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const minutes = Math.floor(whole / 60);
+  return minutes >= 60
+    ? `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`
+    : `${minutes} min ${String(whole % 60).padStart(2, "0")} s`;
 }
 
 /** Runs that don't belong together. */
@@ -310,12 +395,12 @@ function describe(value: unknown): string {
   return Array.isArray(value) ? "an array" : "an object that no verb of rag-cells returned";
 }
 
-/** Adds stage and batch to an error that came out of a pass; other errors pass through. */
-export function inBatch(error: unknown, stage: string, model: string, done: number, total: number): unknown {
+/** Adds to an error that came out of a pass how far it was; other errors pass through. */
+export function inPass(error: unknown, stage: string, model: string, done: number, total: number): unknown {
   if (!(error instanceof RagError)) return error;
-  const where = `in the ${stage} stage, model ${quote(model)}, at batch ${done + 1} of ${total}`;
+  const where = `in the ${stage} stage, model ${quote(model)}, with ${done} of ${total} rows done`;
   if (error.code === "stopped") return stopped(where);
-  const way = done > 0 ? ` The ${done} batches before it are kept: run the cell again to go on from there.` : "";
+  const way = done > 0 ? " What was done is kept: run the cell again to go on from there." : "";
   return new RagError(error.code, `${error.message} (${where})${way}`, { cause: error });
 }
 
@@ -618,6 +703,41 @@ export function inferenceTimeout(model: string, rows: number, length: number, se
   return new RagError(
     "inference_timeout",
     `Model ${quote(model)} gave no answer to a batch of ${rows} rows of ${length} tokens within ${seconds} s, and its process was killed. Run the cell again: it goes on behind the last finished batch. Where batches really take so long, raise batchTimeoutSeconds.`,
+  );
+}
+
+/** A batch of a plan that may not be changed did not fit on a device. */
+export function batchTooLarge(device: string, rows: number, length: number, words: string): RagError {
+  return new RagError(
+    "batch_too_large",
+    `A batch of ${rows} rows of ${length} tokens does not fit on ${device}, not even in a fresh process, and deterministic keeps it from being cut: ${quoteEnd(words)}. Set a smaller tokenBudget, or deterministic: false.`,
+  );
+}
+
+/** Rows that do not fit on a GPU even alone; all others are done. */
+export function rowsFailed(
+  rows: readonly { readonly name: string; readonly length: number; readonly device: string }[],
+  words: string,
+): RagError {
+  const list = rows.slice(0, 8).map(({ name, length }) => `${quote(name)} (${length} tokens)`);
+  const more = rows.length > list.length ? ` and ${rows.length - list.length} more` : "";
+  const devices = [...new Set(rows.map(({ device }) => device))].join(", ");
+  return new RagError(
+    "rows_failed",
+    `${rows.length} rows do not fit on ${devices} even alone, in a fresh process: ${list.join(", ")}${more}. The last one said: ${quoteEnd(words)}. All other rows are done and kept. Open the session with failedRows: "cpu" and run the cell again, so that the CPU computes these, or cut the chunks shorter, or take a model with a shorter limit.`,
+  );
+}
+
+/** A model whose weights, or whose smallest batch, are more than may be used of a device's memory. */
+export function modelTooLargeForDevice(
+  model: string,
+  device: string,
+  figures: { readonly neededBytes: number; readonly limitBytes: number; readonly weightBytes: number },
+): RagError {
+  const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+  return new RagError(
+    "model_too_large_for_device",
+    `Model ${quote(model)} needs about ${gb(figures.neededBytes)} on ${device}, ${gb(figures.weightBytes)} of it for its weights, and ${gb(figures.limitBytes)} may be used there. Take weights of a smaller dtype or a smaller model, raise memoryCapBytes where the device has more, or pass device: "cpu".`,
   );
 }
 

@@ -3,6 +3,7 @@ import { basename, relative, resolve, sep } from "node:path";
 import { missingModelFiles, modelConfigDisagrees, modelFileBad, noDtype, noOnnx } from "../core/errors.js";
 import { canonicalJson, sha256 } from "../core/hash.js";
 import { checkModelConfigs } from "../schema/model-config.js";
+import { shapeOf } from "../schema/model-shape.js";
 import type { LocatedModel, ModelCard } from "../schema/model-types.js";
 import { type DigestMemory, digestFile } from "./digest.js";
 import { type MissingFile, type ModelFile, type ModelFiles, modelFiles, neededFiles } from "./files.js";
@@ -200,13 +201,16 @@ async function openFolder(
     const place = placeOfFile(path);
     return place === null ? null : readJson(place);
   };
+  const config = await read("config.json");
   const checked = checkModelConfigs(card, {
-    config: await read("config.json"),
+    config,
     tokenizerConfig: await read("tokenizer_config.json"),
     sentenceBert: await read("sentence_bert_config.json"),
     pooling: await read("1_Pooling/config.json"),
   });
   if (!checked.ok) throw modelConfigDisagrees(card.key, placeOfFile(checked.file) ?? checked.file, checked.problem);
+  const weights = [found.onnx, ...found.externalData].map(({ place }) => place);
+  const weightBytes = files.reduce((sum, { place, bytes }) => sum + (weights.includes(place) ? bytes : 0), 0);
   const fingerprint = sha256(canonicalJson(files.map((file) => [file.path, file.sha256])));
   return {
     card,
@@ -221,6 +225,7 @@ async function openFolder(
     files,
     fingerprint,
     maxTokens: checked.maxTokens,
+    shape: shapeOf(config, card, dtype, weightBytes),
     passed: found.passed.map((other) => ({
       folder: other.folder,
       problems: other.missing.map(({ path, problem }) => `${path}: ${problem}`),

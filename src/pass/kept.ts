@@ -35,6 +35,8 @@ export async function withKept<T>(
 ): Promise<T> {
   let cache: VectorCache | null = null;
   const kept: KeptOf = (model, normalize) => {
+    // What a simulation drew from a hash must not be kept as a vector.
+    if (work.deviceKind === "simulated") return null;
     cache ??= vectorCacheOf(session.settings);
     if (cache === null) return null;
     const rows = cache.space(spaceOf(model, normalize, work.deviceKind));

@@ -32,7 +32,7 @@ export interface ModelShape {
   /** Width of a token's state. */
   readonly hidden: number;
   readonly heads: number;
-  /** Width between the two matrices of a feed-forward layer. */
+  /** Width between the two matrices of a feed-forward layer; one with a gate has a third matrix and counts as half as wide again. */
   readonly intermediate: number;
   readonly vocabulary: number;
   /** Bytes of the weights as they are on disk. */

@@ -12,6 +12,7 @@ const runs: Record<string, AnyRun> = {
   chunk: sample.chunkRun(),
   dense: sample.denseRun(),
   "dense, two devices with a cap": sample.largeDenseRun(),
+  "dense, two models in turn on two GPUs": sample.gpuDenseRun(),
   sparse: sample.sparseRun(),
   fuse: sample.fusedRun(),
   rerank: sample.rerankRun(),
@@ -62,7 +63,17 @@ test("a long memory series loses no peak, and says how it was thinned", () => {
 });
 
 test("a stage without numbers has no empty charts", () => {
-  const bare = { seconds: 0, startedAt: "", finishedAt: "", phases: {}, batches: [], memory: [] };
+  const bare = {
+    seconds: 0,
+    startedAt: "",
+    finishedAt: "",
+    phases: {},
+    batches: [],
+    memory: [],
+    devices: [],
+    leases: [],
+    events: [],
+  };
   assert.deepEqual(chartsOf({ ...sample.denseRun(), nearestBins: [], telemetry: bare }), []);
   assert.deepEqual(chartsOf({ ...sample.fusedRun(), results: [], sources: ["dense:m"] }), []);
   assert.deepEqual(chartsOf({ ...sample.rerankRun(), results: [], logitBins: [], telemetry: bare }), []);
