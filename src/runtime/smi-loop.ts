@@ -54,11 +54,20 @@ export function startSmiLoop(smi: NvidiaSmi, everyMs: number, onReading: (readin
   };
   const line = (text: string) => {
     const reading = readLine(text);
+    if (over) return;
     heard = performance.now();
     if (reading) onReading(reading);
     else if (text.trim() !== "" && misread++ === 0) note(`nvidia-smi wrote a line that can't be read: ${plain(text)}`);
   };
-  const kill = () => void child.kill("SIGKILL");
+  const kill = () => {
+    try {
+      // The whole group: a tool that is a script may have started others.
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+        process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  };
 
   const start = () => {
     const started = performance.now();

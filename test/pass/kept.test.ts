@@ -61,6 +61,7 @@ async function dense(kept: KeptRows | null, count = texts.length) {
     progress: () => line,
     note: (code) => notes.push(code),
     resumed() {},
+    betweenBatches() {},
   };
   const pass = await runTextPass(work, {
     stage: "dense",

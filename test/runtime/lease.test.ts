@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CPU, type UsableDevice } from "../../dist/runtime/devices/types.js";
 import { withLeases } from "../../dist/runtime/lease.js";
+import { seeded } from "./lib/random.ts";
 import { scratch } from "./lib/table-model.ts";
 
 const contenderFile = fileURLToPath(new URL("./lib/contender.ts", import.meta.url));
@@ -62,6 +63,28 @@ test("processes that contend for a device have it one after another, and each in
   const to = Math.min(...all.map(({ child }) => pids.lastIndexOf(child.pid as number)));
   for (let i = from; i + 8 <= to; i++) assert.equal(new Set(pids.slice(i, i + 8)).size, 4, pids.join(" "));
   assert.deepEqual(readdirSync(join(queues, uuid)), []);
+});
+
+test("whoever is killed, while it waits or while it has it, holds up nobody, and no two ever have it", async () => {
+  const log = join(scratch(), "log");
+  const uuid = `GPU-${randomUUID()}`;
+  const next = seeded(7);
+  const survivors = await Promise.all([0, 1].map(() => contender([uuid], 25, 10, log)));
+  for (let i = 0; i < 10; i++) {
+    const { child, ended } = await contender([uuid], 1000, 10, log);
+    await sleep(next() * 80);
+    child.kill("SIGKILL");
+    await ended;
+  }
+  for (const { ended } of survivors) assert.equal((await ended)[0], 0);
+  const alive = new Set<number | undefined>(survivors.map(({ child }) => child.pid));
+  let holder: number | null = null;
+  for (const { what, pid } of turnsIn(log)) {
+    if (what === "gives") assert.equal(holder, pid);
+    // One that was killed gives nothing back.
+    else assert.ok(holder === null || !alive.has(holder), `${pid} has what ${holder} has`);
+    holder = what === "has" ? pid : null;
+  }
 });
 
 test("two that want the same two devices, named in other orders, both get them", async () => {

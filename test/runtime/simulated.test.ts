@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { UsableDevice } from "../../dist/runtime/devices/types.js";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import { simulatedDevices } from "../../dist/runtime/simulated/devices.js";
 import type { DenseBatch, SparseBatch } from "../../dist/runtime/types.js";
+import { goneWithin } from "./lib/processes.ts";
 import { normals, seeded } from "./lib/random.ts";
 import { BASE, batchOf, GIB, gpus, MIB, optionsOn } from "./lib/simulated.ts";
 import { scratch, tableOnnx } from "./lib/table-model.ts";
@@ -267,4 +270,28 @@ test("simulations have names, and what is none says why", async () => {
       return true;
     });
   }
+});
+
+test("a kernel that is killed while its GPU hangs leaves no process, and its folder goes when the next one comes", async (t) => {
+  const parent = spawn(process.execPath, [fileURLToPath(new URL("./lib/hanging.ts", import.meta.url))], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = (await once(parent.stdout, "data")) as [Buffer];
+  const [pid, folder] = String(line).trim().split(" ") as [string, string];
+  await sleep(200);
+  parent.kill("SIGKILL");
+  await once(parent, "exit");
+  t.diagnostic(`gone after ${(await goneWithin(Number(pid), 5000)).toFixed(0)} ms`);
+  assert.ok(existsSync(folder), "nobody was there to remove it");
+  await gpus({});
+  assert.ok(!existsSync(folder));
+});
+
+test("a kernel that exits takes its folder with it", async () => {
+  const code = `
+    const { simulatedDevices } = await import(${JSON.stringify(new URL("../../dist/runtime/simulated/devices.js", import.meta.url).href)});
+    console.log((await simulatedDevices({ simulation: "t4" }))[0].provider.stateDir);`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", code]);
+  assert.match(stdout, /rag-cells-simulated-/);
+  assert.ok(!existsSync(stdout.trim()));
 });

@@ -6,6 +6,7 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -18,6 +19,15 @@ export interface Holding {
   readonly bytes: number;
   /** Milliseconds that it computed so far, a batch under way included. */
   readonly busyMs: number;
+}
+
+/** Most bytes that any one process ever had on a GPU, processes that are gone included: what readings now and then may miss. */
+export function mostHeld(folder: string): number {
+  const pages = readdirSync(folder).filter((name) => NAME.test(name));
+  return pages.reduce((most, name) => {
+    const { mostBytes } = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
+    return Math.max(most, mostBytes);
+  }, 0);
 }
 
 /** This process's page in the book of a simulated GPU. */
@@ -34,6 +44,7 @@ export interface Ledger {
 /** What stands in a process's file. `since` is when the batch under way began, by the system's monotonic clock. */
 interface Page {
   readonly bytes: number;
+  readonly mostBytes: number;
   readonly busyMs: number;
   readonly since: number | null;
 }
@@ -59,7 +70,12 @@ export function holdings(folder: string): Holding[] {
   const now = sharedClock();
   return readdirSync(folder).flatMap((name) => {
     const [, pid, started] = NAME.exec(name) ?? [];
-    if (pid === undefined || started === undefined || !processRuns(Number(pid), started)) return [];
+    if (pid === undefined || started === undefined) return [];
+    if (!processRuns(Number(pid), started)) {
+      // No other process ever has this name.
+      rmSync(join(folder, name), { force: true });
+      return [];
+    }
     try {
       const { bytes, busyMs, since } = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
       return [{ pid: Number(pid), bytes, busyMs: busyMs + (since === null ? 0 : now - since) }];
@@ -74,7 +90,7 @@ export function holdings(folder: string): Holding[] {
 export function openLedger(stateDir: string, index: number, memoryBytes: number): Ledger {
   const folder = gpuFolder(stateDir, index);
   const name = `${process.pid}-${processStart(process.pid)}`;
-  let page: Page = { bytes: 0, busyMs: 0, since: null };
+  let page: Page = { bytes: 0, mostBytes: 0, busyMs: 0, since: null };
 
   const write = (next: Page) => {
     // Whole or not at all: others read at any moment.
@@ -93,7 +109,7 @@ export function openLedger(stateDir: string, index: number, memoryBytes: number)
     hold(bytes) {
       if (bytes > page.bytes && others() + bytes > memoryBytes) return false;
       const before = page;
-      write({ ...page, bytes });
+      write({ ...page, bytes, mostBytes: Math.max(page.mostBytes, bytes) });
       // Two that ask at the same moment see each other here, and both step back.
       if (bytes > before.bytes && others() + bytes > memoryBytes) {
         write(before);
