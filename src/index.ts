@@ -30,6 +30,7 @@ export type { RunChoice } from "./runs/choose.js";
 export { listRuns } from "./runs/list.js";
 export { type RemoveOptions, removeRuns } from "./runs/remove.js";
 export type * from "./schema/cache-types.js";
+export type { Device, DeviceEvent, DeviceKind, DeviceReport, LeaseEvent } from "./schema/device-types.js";
 export type * from "./schema/doctor-types.js";
 export type * from "./schema/lineage-types.js";
 export type { ModelCard, ModelRole, Pooling } from "./schema/model-types.js";

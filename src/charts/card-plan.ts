@@ -7,7 +7,7 @@ import { clip } from "./text.js";
 
 /** What passes will take. */
 export function planCard(plan: ComputePlan): Card {
-  const { passes, devices, capBytes, seconds, weeklyShare, weeklyGpuHours } = plan;
+  const { passes, devices, capBytes, seconds, quotaShare, gpuQuotaHours } = plan;
   const peaks = passes.flatMap(({ peakBytes }) => peakBytes ?? []);
   const peak = Math.max(0, ...peaks);
   const figures: Figure[] = [
@@ -17,13 +17,13 @@ export function planCard(plan: ComputePlan): Card {
       value: seconds === null ? "not known" : duration(seconds),
       how: [...new Set(passes.map(({ basis }) => clip(basis, 120)))].join("; "),
     },
-    ...(weeklyShare === null
+    ...(quotaShare === null
       ? []
       : [
           {
             label: "Of the week's GPU hours",
-            value: percent(weeklyShare),
-            how: `of ${count(weeklyGpuHours)} hours; a session counts once, however many GPUs it has`,
+            value: percent(quotaShare),
+            how: `of ${count(gpuQuotaHours)} hours; a session counts once, however many GPUs it has`,
           },
         ]),
     ...(capBytes === null || peaks.length === 0

@@ -23,7 +23,7 @@ export interface PlannedDevice {
 /** How a simulated product's name ends. */
 const SIMULATED = " (simulated)";
 
-/** A thread of a server's processor: what a sorted pass reached of 251 GFLOP/s on two of them, see docs/benchmarks.md. */
+/** A thread of a server's processor with AVX2, in fp32: an estimate, good until a run was measured. */
 const CPU_THREAD: Speed = { flops: 150e9, halfTokens: 20, launchSeconds: 0.0005 };
 
 /** The devices that a plan is for: those that a simulation names, or the session's own. @throws RagError `bad_simulation`, `device_not_usable` */

@@ -22,11 +22,11 @@ export interface PlanOptions {
   readonly queries?: number;
   /** Candidates of each. */
   readonly candidates?: number;
-  /** GPU hours that a week has; default 30, as on Kaggle. */
-  readonly weeklyGpuHours?: number;
+  /** Hours a week that machines with a GPU may be used; the setting of that name by default, and 30 where it is null, as on Kaggle. */
+  readonly gpuQuotaHours?: number;
 }
 
-const WEEKLY_GPU_HOURS = 30;
+const GPU_QUOTA_HOURS = 30;
 /** Most rows of a batch, as passes have it. */
 const MOST_ROWS = 4096;
 /** Tokens that a query adds to a chunk in a pair: a short question. */
@@ -51,9 +51,9 @@ export async function plan(session: Session, chunks: ChunkRun, options: PlanOpti
   if (chunks?.kind !== "chunk") throw wrongRun("a chunk run", chunks, "chunk");
   if (chunks.count === 0) throw emptyCorpus(chunks.id);
   const { settings } = session;
-  const weeklyGpuHours = options.weeklyGpuHours ?? WEEKLY_GPU_HOURS;
-  if (!(Number.isFinite(weeklyGpuHours) && weeklyGpuHours > 0))
-    throw badOption("weeklyGpuHours", weeklyGpuHours, "a number of hours above 0 is needed");
+  const gpuQuotaHours = options.gpuQuotaHours ?? settings.gpuQuotaHours ?? GPU_QUOTA_HOURS;
+  if (!(Number.isFinite(gpuQuotaHours) && gpuQuotaHours > 0))
+    throw badOption("gpuQuotaHours", gpuQuotaHours, "a number of hours above 0 is needed");
   const candidates = Math.min(options.candidates ?? settings.rerankCandidates, chunks.count);
   for (const [name, value] of Object.entries({ queries: options.queries ?? 1, candidates })) {
     if (!Number.isInteger(value) || value < 1) throw badOption(name, value, "a whole number of at least 1 is needed");
@@ -82,8 +82,8 @@ export async function plan(session: Session, chunks: ChunkRun, options: PlanOpti
     capBytes,
     passes,
     seconds,
-    weeklyGpuHours,
-    weeklyShare: onGpu && seconds !== null ? seconds / 3600 / weeklyGpuHours : null,
+    gpuQuotaHours,
+    quotaShare: onGpu && seconds !== null ? seconds / 3600 / gpuQuotaHours : null,
     notes: notesOf(context, chunks, passes, models, first.kind, options),
   });
 }

@@ -39,8 +39,8 @@ export interface ComputePlan {
   readonly passes: readonly PlannedPass[];
   /** All passes, one after another; null where that of one is not known. */
   readonly seconds: number | null;
-  readonly weeklyGpuHours: number;
+  readonly gpuQuotaHours: number;
   /** Share of these hours; null on the CPU, and where the time is not known. */
-  readonly weeklyShare: number | null;
+  readonly quotaShare: number | null;
   readonly notes: readonly Note[];
 }

@@ -56,7 +56,7 @@ test("a plan for devices that are not here says batches, memory, time and the sh
   assert.equal(two.passes[0]?.tokens, chunks.tokens);
   assert.equal(two.capBytes, 12e9);
   assert.ok((two.seconds ?? 0) > 0 && (two.seconds ?? 0) <= (one.seconds ?? 0));
-  assert.ok(Math.abs((two.weeklyShare ?? 0) - (two.seconds ?? 0) / 3600 / 30) < 1e-12);
+  assert.ok(Math.abs((two.quotaShare ?? 0) - (two.seconds ?? 0) / 3600 / 30) < 1e-12);
   const text = textOf(cardOf(two));
   assert.match(text, /2 × Tesla T4 \(simulated\)/);
   assert.match(text, /Of the week's GPU hours/);
@@ -107,7 +107,7 @@ test("on the CPU the last run of a model tells how fast it is", async () => {
   const chunks = await rag.chunk(session, files);
   const before = await rag.plan(session, chunks);
   assert.match(before.passes[0]?.basis ?? "", /^estimated from figures of CPU/);
-  assert.deepEqual([before.capBytes, before.weeklyShare, before.passes[0]?.peakBytes], [null, null, null]);
+  assert.deepEqual([before.capBytes, before.quotaShare, before.passes[0]?.peakBytes], [null, null, null]);
   const run = await rag.runDense(session, chunks);
   const after = (await rag.plan(session, chunks)).passes[0];
   assert.match(after?.basis ?? "", new RegExp(`^measured by ${run.telemetry.batches.length} batches of ${run.id}`));
@@ -126,7 +126,7 @@ test("rows that do not fit are counted, and a plan that can't be made is an erro
   assert.ok((plan.passes[0]?.tooLong ?? 0) > 0);
   assert.ok(plan.notes.some(({ code }) => code === "planned_too_long"));
   await assert.rejects(rag.plan(session, chunks, { devices: "h100x8" }), throws("bad_simulation"));
-  await assert.rejects(rag.plan(session, chunks, { weeklyGpuHours: 0 }), throws("bad_option"));
+  await assert.rejects(rag.plan(session, chunks, { gpuQuotaHours: 0 }), throws("bad_option"));
   await assert.rejects(rag.plan(session, chunks, { queries: 1.5 }), throws("bad_option"));
   await assert.rejects(rag.plan(session, session as never), throws("wrong_run"));
   session.close();
