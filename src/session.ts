@@ -6,9 +6,12 @@ import { parseEnv } from "node:util";
 import { type Care, openCare } from "./care/care.js";
 import { mergeLedger } from "./care/ledger.js";
 import { findDocuments, matchDocuments } from "./chunk/find.js";
-import { badConfigFile, badOption, badSessionName, badSetting, gpuNotUsable, storeWriteFailed } from "./core/errors.js";
+import { badConfigFile, badOption, badSessionName, badSetting, storeWriteFailed } from "./core/errors.js";
 import { openLineage } from "./lineage/open.js";
 import { bindShelf, openModelShelf } from "./models/shelf.js";
+import { dtypeFor } from "./runtime/devices/dtype.js";
+import { deviceKindOf } from "./runtime/devices/kind.js";
+import { usableDevices } from "./runtime/devices/resolve.js";
 import { defaultThreads } from "./runtime/threads.js";
 import type { ModelCard } from "./schema/model-types.js";
 import { sessionNamePattern } from "./schema/session-pack.js";
@@ -63,7 +66,7 @@ export interface MovedSessionOptions extends Partial<Settings> {
  * the environment, the call. With `from` it first makes the session of a pack stand
  * there, all of it or nothing; a session that came from that pack is opened as it is now.
  *
- * @throws RagError `bad_session_name`, `bad_setting`, `bad_config_file`, `bad_model_row`, `unknown_model`, `wrong_role`, `session_in_use`, `gpu_not_usable`, `store_write_failed`;
+ * @throws RagError `bad_session_name`, `bad_setting`, `bad_config_file`, `bad_model_row`, `unknown_model`, `wrong_role`, `session_in_use`, `store_write_failed`;
  *   with `from` also `session_pack_missing`, `bad_session_pack`, `session_taken`, `folder_taken`, `disk_too_small`, `pack_write_failed`, `stopped`
  */
 export async function openSession(options: SessionOptions | MovedSessionOptions): Promise<Session> {
@@ -82,9 +85,9 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
   ]);
   if (!resolved.ok) throw badSetting(resolved.key, resolved.value, resolved.source, resolved.problem);
   const { settings, provenance } = resolved;
-  if (settings.device === "auto") refuseIdleGpu(env);
-
-  const shelf = openModelShelf(addModels, settings, await hubToken(env));
+  const deviceKind = deviceKindOf(settings.device, env);
+  const dtype = (card: ModelCard) => dtypeFor(card, settings.dtype, deviceKind);
+  const shelf = openModelShelf(addModels, { ...settings, dtype }, await hubToken(env));
   const keys = {
     dense: settings.dense.map((name) => shelf.card(name, "dense").key),
     sparse: settings.sparse.map((name) => (name === "bm25" ? name : shelf.card(name, "sparse").key)),
@@ -142,9 +145,19 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
       settings,
       provenance,
       keys,
-      models: () => new Map([...shelf.places.located].map(([key, model]) => [key, modelUse(model)])),
+      dtype(key) {
+        try {
+          return dtype(shelf.card(key));
+        } catch {
+          return null;
+        }
+      },
+      models: () => new Map([...shelf.places.located].map(([key, model]) => [key, modelUse(model, deviceKind)])),
       documents: { match: matchDocuments, find: findDocuments },
     }),
+    env,
+    deviceKind,
+    devices: () => usableDevices(settings, env),
     locate: shelf.locate,
     card: shelf.card,
     care,
@@ -195,10 +208,17 @@ async function defaults(env: NodeJS.ProcessEnv, root: string): Promise<Settings>
     rerankCandidates: 100,
     rerankTopK: 20,
     rerankBatchCap: null,
-    dtype: "fp32",
+    dtype: "auto",
     device: "auto",
+    gpus: null,
+    simulation: "t4x2",
+    memoryCapBytes: 12e9,
+    deterministic: false,
+    leaseWaitSeconds: 600,
+    batchTimeoutSeconds: 600,
+    failedRows: "error",
     threads: defaultThreads(),
-    tokenBudget: 1024,
+    tokenBudget: null,
     modelDirs: [cacheDir, ...(await attachedDatasets())],
     cacheDir,
     modelLock: join(root, "models.lock.json"),
@@ -286,10 +306,4 @@ async function readOptional(path: string): Promise<string | null> {
     if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
     throw badConfigFile(path, error.message);
   });
-}
-
-/** `auto` never computes on the CPU beside a GPU that stays idle: that would be a silent fallback. */
-function refuseIdleGpu(env: NodeJS.ProcessEnv): void {
-  if (env["CUDA_VISIBLE_DEVICES"] === "" || env["CUDA_VISIBLE_DEVICES"] === "-1") return;
-  if (existsSync(GPU)) throw gpuNotUsable(GPU);
 }

@@ -24,13 +24,18 @@ import { type RunFacts, rowsOf } from "./core/runs.js";
 import { inputRuns } from "./lineage/head.js";
 import type { Lineage } from "./lineage/open.js";
 import { WHY_REUSED } from "./lineage/why.js";
+import type { Env } from "./runtime/devices/tool.js";
+import type { UsableDevice } from "./runtime/devices/types.js";
+import { readSimulation } from "./runtime/simulated/devices.js";
 import { stopSignal } from "./runtime/stop.js";
+import type { DeviceKind } from "./schema/device-types.js";
 import type { SetBy } from "./schema/lineage-types.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
 import type { SessionPack } from "./schema/session-pack-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
 import type { DocumentSources } from "./schema/sources-file.js";
 import type { AnyRun, ModelUse, Note, QuerySet, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
+import { type BudgetKeeper, budgetsIn } from "./store/budgets.js";
 import { diskUsage, requireSpace } from "./store/disk.js";
 import { sessionDirOf } from "./store/layout.js";
 import type { HistoryEntry, RunStore, StoredRun } from "./store/runs.js";
@@ -54,6 +59,12 @@ export interface SessionContext {
   readonly session: Session;
   readonly store: RunStore;
   readonly lineage: Lineage;
+  /** The process's environment, as it was when the session was opened. */
+  readonly env: Env;
+  /** Kind of device that the session computes on, by its settings and a glance at the machine. */
+  readonly deviceKind: DeviceKind;
+  /** The session's devices, looked at anew with each call. @throws RagError `device_not_usable` */
+  devices(): Promise<readonly UsableDevice[]>;
   /** Finds models on disk; one error names everything that is missing. */
   locate(keys: readonly { readonly key: string; readonly role: ModelRole }[]): Promise<readonly LocatedModel[]>;
   /** A registry row. @throws RagError `unknown_model` */
@@ -114,11 +125,17 @@ export interface StageWork extends Stoppable {
   /** The folder of the run in the making. */
   readonly dir: string;
   readonly recorder: Recorder;
+  /** Kind of device that the session computes on. */
+  readonly deviceKind: DeviceKind;
+  /** Its devices, looked at. @throws RagError `device_not_usable` */
+  devices(): Promise<readonly UsableDevice[]>;
+  /** What earlier passes found about their batches, kept in the session's folder. */
+  readonly budgets: BudgetKeeper;
   note(code: string, message: string, count?: number): void;
   /** Counts batches taken over from an interrupted attempt. */
   resumed(batches: number): void;
-  /** Called between two batches, all of them durable. @throws RagError `stopped` when the session's end is near */
-  betweenBatches(progress: PassProgress): void;
+  /** Asked between two batches, when all that was computed is durable: whether no other may begin, since the session ends. */
+  due(progress: PassProgress): boolean;
 }
 
 /** Room on a disk that a stage needs. */
@@ -171,7 +188,8 @@ export async function runStage<K extends StageName, S extends Readonly<Record<st
 ): Promise<RunOf[K]> {
   const { stage, version, inputs, settings, setBy } = input;
   const models = input.models.map(identityOf);
-  const id = contentId(stage, { version, inputs, settings, models });
+  const simulation = await simulationOf(context, input.models);
+  const id = contentId(stage, { version, inputs, settings, models, ...(simulation && { simulation }) });
   const stored = input.rerun ? null : await context.store.find(stage, id);
   if (stored) {
     await finish(context, stored, { outcome: "reused", why: WHY_REUSED, seconds: 0 }, input.sources);
@@ -190,11 +208,14 @@ export async function runStage<K extends StageName, S extends Readonly<Record<st
       id,
       dir,
       recorder,
+      deviceKind: context.deviceKind,
+      devices: context.devices,
+      budgets: budgetsIn(context.store.layout),
       note: (code, message, count) => notes.push(count === undefined ? { code, message } : { code, message, count }),
       resumed: (batches) => {
         resumedBatches += batches;
       },
-      betweenBatches: end.betweenBatches,
+      due: end.due,
     });
     if (signal.aborted) throw stopped(`in the ${stage} stage`);
     const run = {
@@ -238,7 +259,8 @@ async function withinSession<T>(
       work({ ...tools, signal: AbortSignal.any([tools.signal, end.signal]) }, end),
     );
   } catch (error) {
-    throw end.reached ? await endingOf(context, stage, end) : error;
+    const byEnd = end.signal.aborted || (end.reached && error instanceof RagError && error.code === "stopped");
+    throw byEnd ? await endingOf(context, stage, end) : error;
   } finally {
     end.dispose();
   }
@@ -293,6 +315,12 @@ async function finish(
   const { kind: stage, id } = run;
   if (sources) await lineage.keepSources(id, sources).catch(() => {});
   await store.log({ stage, id, at: new Date().toISOString(), ...call, rows: rowsOf(run) });
+}
+
+/** What a run on simulated GPUs is made of beside its models: its vectors may be drawn from a hash, and must never pass for real ones. */
+async function simulationOf({ deviceKind, session }: SessionContext, models: readonly LocatedModel[]) {
+  if (deviceKind !== "simulated" || models.length === 0) return null;
+  return readSimulation(session.settings.simulation);
 }
 
 /** What of a model decides the vectors of documents. A query's prefix is a setting of the stages that read queries. */
@@ -399,7 +427,7 @@ export function modelKeys(
 }
 
 /** A located model as a run records it. */
-export function modelUse(model: LocatedModel): ModelUse {
+export function modelUse(model: LocatedModel, device: DeviceKind): ModelUse {
   const { card, revision, fingerprint, servedFrom, dtype, maxTokens } = model;
   const { key, hubId, pooling, documentPrefix, queryPrefix } = card;
   return {
@@ -409,7 +437,7 @@ export function modelUse(model: LocatedModel): ModelUse {
     fingerprint,
     servedFrom,
     dtype,
-    device: "cpu",
+    device,
     maxTokens,
     pooling,
     documentPrefix,

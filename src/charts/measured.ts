@@ -1,4 +1,4 @@
-import { quantile, sum } from "../core/stats.js";
+import { covered, quantile, sum } from "../core/stats.js";
 import type { BatchRecord, MemorySeries } from "../schema/types.js";
 
 /** What the batches of a stage add up to. */
@@ -34,19 +34,6 @@ export function summarize(batches: readonly BatchRecord[]): BatchSummary | null 
     p95: quantile(seconds, 0.95),
     slowest: quantile(seconds, 1),
   };
-}
-
-/** Length of the union of intervals. */
-export function covered(intervals: readonly (readonly [number, number])[]): number {
-  const sorted = [...intervals].sort((a, b) => a[0] - b[0]);
-  let total = 0;
-  let end = Number.NEGATIVE_INFINITY;
-  for (const [from, to] of sorted) {
-    if (to <= end) continue;
-    total += to - Math.max(from, end);
-    end = to;
-  }
-  return total;
 }
 
 /** How a series was measured. A peak that is only the largest of some readings is a lower bound, and says so. */

@@ -85,7 +85,7 @@ export async function chunk(session: Session, options: ChunkOptions): Promise<Ch
     space: () => ({ bytes: chunkRunBytes({ ...size, ...split }) }),
     work: async (work) => ({
       ...(await chunkAll(work, files, new Map(hashes), limits, split)),
-      models: models.map(modelUse),
+      models: models.map((model) => modelUse(model, work.deviceKind)),
     }),
   });
 }

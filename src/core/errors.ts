@@ -36,6 +36,11 @@ function escapeInvisible(json: string): string {
   );
 }
 
+/** A sentence of ours that holds foreign words: without control characters, on one line. */
+function onOneLine(text: string): string {
+  return escapeInvisible(text.replace(/[\p{Cc}\s]+/gu, " ")).trim();
+}
+
 /** `a, b and 3 more`, each quoted. */
 export function quoteList(values: readonly unknown[], most = 8): string {
   const head = values.slice(0, most).map(quote).join(", ");
@@ -184,11 +189,64 @@ export function badSessionName(name: unknown): RagError {
   );
 }
 
-/** A GPU that this version can't use. */
-export function gpuNotUsable(sign: string): RagError {
+/** A device that was asked for, or is there, and can't be used. `remedy` has no full stop. */
+export function deviceNotUsable(device: string, problem: string, remedy: string): RagError {
   return new RagError(
-    "gpu_not_usable",
-    `This machine has a GPU (${sign}), and this version computes on the CPU only. Pass device: "cpu" to openSession to do so, knowing that it is slower.`,
+    "device_not_usable",
+    `Device ${quote(device)} can't be used. ${onOneLine(problem)}. ${remedy}. To compute on the processor all the same, and slower, pass device: "cpu" to openSession; doctor(session) looks at everything.`,
+  );
+}
+
+/** Weights that would run on a kind of device, and be slow or wrong without a word. */
+export function dtypeNotForDevice(key: string, dtype: string, kind: string, why: string): RagError {
+  return new RagError(
+    "dtype_not_for_device",
+    `${quote(key)}: weights in ${quote(dtype)} are not for device ${quote(kind)}: ${why}. Set dtype to "auto", or compute them with device: "cpu".`,
+  );
+}
+
+/** Weights in bfloat16 for a GPU that has none. */
+export function bfloatNotForDevice(key: string, file: string, device: string, capability: string): RagError {
+  return new RagError(
+    "dtype_not_for_device",
+    `${quote(key)}: the weights in ${quote(file)} are bfloat16, and ${quote(device)} has compute capability ${quote(capability)}: bfloat16 begins with 8.0. Name an fp16 or fp32 file in the model's row (addModels), or set dtype to "fp32".`,
+  );
+}
+
+/** A graph whose arithmetic is not where it was asked to be. `counts` has nodes by provider and operator. */
+export function graphMisplaced(model: string, device: string, counts: string): RagError {
+  return new RagError(
+    "graph_misplaced",
+    `Model ${quote(model)} does not run on device ${quote(device)}: a probe found matrix products, attention, softmax or normalisation on the CPU (${onOneLine(counts)}). Take other weights (dtype) or another model, or pass device: "cpu".`,
+  );
+}
+
+/** A setting that names or describes simulated GPUs, and does not; `problem` is ours, or a system's word. */
+export function badSimulation(value: string, names: readonly string[], problem: string): RagError {
+  return new RagError(
+    "bad_simulation",
+    `The setting simulation is ${quote(value)}, and no GPUs can be made of it: it is none of ${names.join(", ")}, and as a file: ${quote(problem)}. Name one of those, or a JSON file as docs/devices.md describes it.`,
+  );
+}
+
+/** A device that another stage, session or kernel has; `holder` comes from a file that it wrote. */
+export function deviceBusy(
+  device: string,
+  holder: { readonly pid: number; readonly owner: string } | null,
+  seconds: number,
+): RagError {
+  const who = holder ? `process ${holder.pid} has it, for ${quote(holder.owner)}` : "another process has it";
+  return new RagError(
+    "device_busy",
+    `Waited ${Math.round(seconds)} s for the device ${device}, and ${who}. Wait until that is done and run the cell again, stop it there, or open the session with a longer leaseWaitSeconds.`,
+  );
+}
+
+/** The folder in which processes queue for devices is not ours alone. */
+export function leaseFolderUnfit(path: string, problem: string): RagError {
+  return new RagError(
+    "lease_folder_unfit",
+    `The folder ${quote(path)}, in which processes queue for a GPU, can't be used: ${problem}. Remove it, or set the variable TMPDIR to a folder of your own and start the kernel again.`,
   );
 }
 
@@ -231,7 +289,7 @@ export function sessionEnding(end: {
   readonly stage: string;
   /** False where the stage was not begun. */
   readonly begun: boolean;
-  readonly progress: { readonly model: string; readonly done: number; readonly batches: number } | null;
+  readonly progress: { readonly model: string; readonly done: number; readonly total: number } | null;
   readonly leftSeconds: number;
   readonly limitSeconds: number;
   readonly session: string;
@@ -245,7 +303,7 @@ export function sessionEnding(end: {
   const kept =
     progress === null
       ? ""
-      : ` ${progress.done} of ${progress.batches} batches of model ${quote(progress.model)} are done and kept.`;
+      : ` ${progress.done} of ${progress.total} rows are done and kept, with model ${quote(progress.model)}.`;
   const file = pack === null ? null : basename(pack.path);
   const way =
     pack === null
@@ -337,12 +395,12 @@ function describe(value: unknown): string {
   return Array.isArray(value) ? "an array" : "an object that no verb of rag-cells returned";
 }
 
-/** Adds stage and batch to an error that came out of a pass; other errors pass through. */
-export function inBatch(error: unknown, stage: string, model: string, done: number, total: number): unknown {
+/** Adds to an error that came out of a pass how far it was; other errors pass through. */
+export function inPass(error: unknown, stage: string, model: string, done: number, total: number): unknown {
   if (!(error instanceof RagError)) return error;
-  const where = `in the ${stage} stage, model ${quote(model)}, at batch ${done + 1} of ${total}`;
+  const where = `in the ${stage} stage, model ${quote(model)}, with ${done} of ${total} rows done`;
   if (error.code === "stopped") return stopped(where);
-  const way = done > 0 ? ` The ${done} batches before it are kept: run the cell again to go on from there.` : "";
+  const way = done > 0 ? " What was done is kept: run the cell again to go on from there." : "";
   return new RagError(error.code, `${error.message} (${where})${way}`, { cause: error });
 }
 
@@ -624,6 +682,62 @@ export function inferenceFailed(model: string, rows: number, length: number, wor
   return new RagError(
     "inference_failed",
     `Model ${quote(model)} failed on a batch of ${rows} rows of ${length} tokens: ${quoteEnd(words)}. If memory was short, lower tokenBudget; if an index was out of bounds, the tokenizer or the length limit is not this model's.`,
+  );
+}
+
+/** Memory did not do for a batch, or for loading the model (`batch` null); the process lives on. */
+export function outOfMemory(
+  model: string,
+  batch: { readonly rows: number; readonly length: number } | null,
+  words: string,
+): RagError {
+  const what = batch ? `for a batch of ${batch.rows} rows of ${batch.length} tokens` : "while it was loaded";
+  return new RagError(
+    "out_of_memory",
+    `Model ${quote(model)} ran out of memory ${what}: ${quoteEnd(words)}. ${batch ? "Lower tokenBudget" : "Choose a smaller model, or weights of a smaller dtype"}, or end what else uses that memory.`,
+  );
+}
+
+/** An inference process did not answer in time and was killed. */
+export function inferenceTimeout(model: string, rows: number, length: number, seconds: number): RagError {
+  return new RagError(
+    "inference_timeout",
+    `Model ${quote(model)} gave no answer to a batch of ${rows} rows of ${length} tokens within ${seconds} s, and its process was killed. Run the cell again: it goes on behind the last finished batch. Where batches really take so long, raise batchTimeoutSeconds.`,
+  );
+}
+
+/** A batch of a plan that may not be changed did not fit on a device. */
+export function batchTooLarge(device: string, rows: number, length: number, words: string): RagError {
+  return new RagError(
+    "batch_too_large",
+    `A batch of ${rows} rows of ${length} tokens does not fit on ${device}, not even in a fresh process, and deterministic keeps it from being cut: ${quoteEnd(words)}. Set a smaller tokenBudget, or deterministic: false.`,
+  );
+}
+
+/** Rows that do not fit on a GPU even alone; all others are done. */
+export function rowsFailed(
+  rows: readonly { readonly name: string; readonly length: number; readonly device: string }[],
+  words: string,
+): RagError {
+  const list = rows.slice(0, 8).map(({ name, length }) => `${quote(name)} (${length} tokens)`);
+  const more = rows.length > list.length ? ` and ${rows.length - list.length} more` : "";
+  const devices = [...new Set(rows.map(({ device }) => device))].join(", ");
+  return new RagError(
+    "rows_failed",
+    `${rows.length} rows do not fit on ${devices} even alone, in a fresh process: ${list.join(", ")}${more}. The last one said: ${quoteEnd(words)}. All other rows are done and kept. Open the session with failedRows: "cpu" and run the cell again, so that the CPU computes these, or cut the chunks shorter, or take a model with a shorter limit.`,
+  );
+}
+
+/** A model whose weights, or whose smallest batch, are more than may be used of a device's memory. */
+export function modelTooLargeForDevice(
+  model: string,
+  device: string,
+  figures: { readonly neededBytes: number; readonly limitBytes: number; readonly weightBytes: number },
+): RagError {
+  const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+  return new RagError(
+    "model_too_large_for_device",
+    `Model ${quote(model)} needs about ${gb(figures.neededBytes)} on ${device}, ${gb(figures.weightBytes)} of it for its weights, and ${gb(figures.limitBytes)} may be used there. Take weights of a smaller dtype or a smaller model, raise memoryCapBytes where the device has more, or pass device: "cpu".`,
   );
 }
 

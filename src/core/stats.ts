@@ -25,3 +25,16 @@ export function max(values: ArrayLike<number>): number {
   }
   return best;
 }
+
+/** Length of the union of intervals. */
+export function covered(intervals: readonly (readonly [number, number])[]): number {
+  const sorted = [...intervals].sort((a, b) => a[0] - b[0]);
+  let total = 0;
+  let end = Number.NEGATIVE_INFINITY;
+  for (const [from, to] of sorted) {
+    if (to <= end) continue;
+    total += to - Math.max(from, end);
+    end = to;
+  }
+  return total;
+}

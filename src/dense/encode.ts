@@ -39,6 +39,7 @@ export async function encodeChunks(work: StageWork, input: DensePass): Promise<D
     count: chunks.count,
     items: chunks.range(),
     item: (row) => chunks.read(row),
+    nameOf: async (row) => (await chunks.read(row)).id,
     encode: (tokenizer, { text }) => tokenizer.encode(model.card.documentPrefix + text, model.maxTokens),
     settings,
     kept: rows && { rows, text: ({ text }) => text },
@@ -49,15 +50,15 @@ export async function encodeChunks(work: StageWork, input: DensePass): Promise<D
     await work.recorder.timed("save", () => writeRows(join(work.dir, file), pass, input));
     return {
       name: model.card.key,
-      model: modelUse(model),
+      model: modelUse(model, work.deviceKind),
       file,
       rows: chunks.count,
       dim,
       matryoshka: model.card.matryoshka.filter((d) => d < dim),
       truncated: pass.plan.truncated,
       lostTokens: pass.plan.lostTokens,
-      tokens: pass.plan.tokens,
-      paddedTokens: pass.plan.paddedTokens,
+      tokens: pass.tokens,
+      paddedTokens: pass.paddedTokens,
       reused: pass.reused,
     };
   } finally {
@@ -69,9 +70,8 @@ async function writeRows(path: string, pass: Pass, { chunks, model, dim }: Dense
   const { key, dim: modelDim } = model.card;
   const out = await openRowWriter(path, chunks.count, dim);
   try {
-    for (let i = 0; i < pass.plan.batches.length; i++) {
-      const rows = pass.plan.batches[i]?.rows ?? [];
-      const data = unpackDense(await pass.journal.read(i));
+    for (const { rows, frame } of pass.batches) {
+      const data = unpackDense(await pass.journal.read(frame));
       if (data.length !== rows.length * modelDim) throw wrongDimension(key, modelDim, data.length / rows.length);
       const kept = shorten(data, modelDim, dim);
       for (let r = 0; r < rows.length; r++) {

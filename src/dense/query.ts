@@ -47,8 +47,8 @@ async function embed(
   const pass = await runQueryPass(work, model, queries, { normalize: true, settings });
   try {
     const out: Matrix = { data: new Float32Array(queries.length * dim), rows: queries.length, dim };
-    for (const [i, { rows }] of pass.plan.batches.entries()) {
-      const kept = shorten(unpackDense(await pass.journal.read(i)), model.card.dim, dim);
+    for (const { rows, frame } of pass.batches) {
+      const kept = shorten(unpackDense(await pass.journal.read(frame)), model.card.dim, dim);
       rows.forEach((row, r) => {
         rowOf(out, row).set(kept.subarray(r * dim, (r + 1) * dim));
       });

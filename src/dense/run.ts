@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { CPU_TOKEN_BUDGET } from "../core/batches.js";
 import { badDimension, badOption, dimensionsDiffer, emptyCorpus, wrongRun } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
 import { allBy, byCall, bySession } from "../lineage/set-by.js";
@@ -135,7 +136,7 @@ function bytesOf(
   plan: EnsemblePlan | null,
 ): number {
   const kept = models.map(({ card }, i) => ({ dim: card.dim, kept: parts[i]?.dim as number }));
-  const { tokenBudget } = settings;
+  const tokenBudget = settings.tokenBudget ?? CPU_TOKEN_BUDGET;
   const cached = cacheBytes(
     count,
     models.map(({ card }) => 4 * card.dim),

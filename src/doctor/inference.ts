@@ -20,7 +20,7 @@ export async function checkInference(root: string): Promise<Check> {
   const began = performance.now();
   const options = { model: "sample-dense", onnxFile, externalData: [], pooling: "mean", normalize: true } as const;
   try {
-    const encoder = await openEncoder({ ...options, threads: 1, device: "cpu" });
+    const encoder = await openEncoder({ ...options, threads: 1, provider: { kind: "cpu" } });
     try {
       const ids = Int32Array.of(2, 7, 3);
       const { output } = await encoder.encode({

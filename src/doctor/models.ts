@@ -1,5 +1,6 @@
 import { modelFiles } from "../models/files.js";
 import { modelFolders } from "../models/folders.js";
+import type { Places } from "../models/locate.js";
 import { wantedCards } from "../models/prime.js";
 import { shelfOf } from "../models/shelf.js";
 import type { ModelCard } from "../schema/model-types.js";
@@ -17,8 +18,7 @@ export async function checkModels(session: Session, models?: readonly string[]):
     const shelf = shelfOf(session);
     const cards = [...new Set(wantedCards(shelf, session, models))];
     const absent: string[] = [];
-    for (const card of cards)
-      if (!(await isThere(card, session.settings.dtype, shelf.places.roots))) absent.push(card.key);
+    for (const card of cards) if (!(await isThere(card, shelf.places))) absent.push(card.key);
     if (absent.length === 0) return ok("models", `on disk: ${cards.map(({ key }) => key).join(", ")}`);
     const said = `not on disk: ${absent.join(", ")}`;
     const way = "primeCache(session) fetches them with the internet on; without it, attach a dataset that has them";
@@ -28,7 +28,8 @@ export async function checkModels(session: Session, models?: readonly string[]):
   }
 }
 
-async function isThere(card: ModelCard, dtype: string, roots: readonly string[]): Promise<boolean> {
+async function isThere(card: ModelCard, { dtype: choose, roots }: Places): Promise<boolean> {
+  const dtype = choose(card);
   if (card.onnx === null || !Object.hasOwn(card.onnx, dtype)) return false;
   for (const root of roots) {
     for (const folder of await modelFolders(card, root)) {

@@ -11,6 +11,8 @@ export interface Facts {
   readonly provenance: Provenance;
   /** Registry keys of the models that the settings name. */
   readonly keys: { readonly dense: readonly string[]; readonly sparse: readonly string[]; readonly rerank: string };
+  /** Which weights the session loads of a model; null where the model's row has none of them, or is not there. */
+  dtype(key: string): string | null;
   /** Models whose files this session has read, as they are now. */
   readonly models: ReadonlyMap<string, ModelUse>;
   /** The documents of the last chunk run, or why nothing is known of them. */

@@ -20,6 +20,7 @@ export interface LineageSources {
   readonly provenance: Provenance;
   /** Registry keys of the models that the settings name. */
   readonly keys: Facts["keys"];
+  readonly dtype: Facts["dtype"];
   /** Models that this session has located so far, by key: locating reads every byte, so nothing here causes it. */
   models(): ReadonlyMap<string, ModelUse>;
   readonly documents: DocumentFinder;
@@ -89,7 +90,7 @@ export function openLineage(from: LineageSources): Lineage {
       if (run) runs.set(run.kind, headOf(run));
       const documents = await documentsOf(runs.get("chunk"), hashMs);
       return {
-        stages: judge({ runs, settings, provenance, keys, models: from.models(), documents }),
+        stages: judge({ runs, settings, provenance, keys, dtype: from.dtype, models: from.models(), documents }),
         unread: "unread" in documents ? documents.unread : 0,
       };
     },

@@ -15,7 +15,7 @@ interface Pair {
 
 /** Why a run's cell, as it was called, would give another result under the session's settings of now. What the call gave itself counts for nothing here. */
 export function settingReasons(run: RunHead, facts: Facts): SettingReason[] {
-  return [...dtypePair(run, facts.settings), ...pairsOf(run, facts)]
+  return [...dtypePair(run, facts), ...pairsOf(run, facts)]
     .filter(({ from, to }) => canonicalJson(from) !== canonicalJson(to))
     .map(({ name, from, to }) => ({
       cause: "setting",
@@ -99,9 +99,11 @@ function togglePairs(run: RunHead, { settings, provenance }: Facts): Pair[] {
   ];
 }
 
-function dtypePair(run: RunHead, { dtype }: Settings): Pair[] {
-  const other = run.models.find((model) => model.dtype !== dtype);
-  return other ? [{ name: "dtype", from: other.dtype, to: dtype }] : [];
+/** With `auto` the weights follow the device: another one may take others. */
+function dtypePair(run: RunHead, { dtype }: Facts): Pair[] {
+  const pairs = run.models.map(({ key, dtype: from }) => ({ name: "dtype", from, to: dtype(key) ?? from }));
+  const other = pairs.find(({ from, to }) => from !== to);
+  return other ? [other] : [];
 }
 
 function pair(run: RunHead, entry: string, name: keyof Settings, to: unknown): Pair[] {

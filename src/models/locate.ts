@@ -3,6 +3,7 @@ import { basename, relative, resolve, sep } from "node:path";
 import { missingModelFiles, modelConfigDisagrees, modelFileBad, noDtype, noOnnx } from "../core/errors.js";
 import { canonicalJson, sha256 } from "../core/hash.js";
 import { checkModelConfigs } from "../schema/model-config.js";
+import { shapeOf } from "../schema/model-shape.js";
 import type { LocatedModel, ModelCard } from "../schema/model-types.js";
 import { type DigestMemory, digestFile } from "./digest.js";
 import { type MissingFile, type ModelFile, type ModelFiles, modelFiles, neededFiles } from "./files.js";
@@ -24,8 +25,8 @@ export interface MissingFiles {
 export interface Places {
   /** Folders, in order. */
   readonly roots: readonly string[];
-  /** `fp32`, `fp16` or `int8`. */
-  readonly dtype: string;
+  /** `fp32`, `fp16` or `int8` for a row. @throws RagError `no_dtype`, `dtype_not_for_device` */
+  readonly dtype: (card: ModelCard) => string;
   /** The operator's lock file; null where nothing is pinned. A root's own lock file counts beside it. */
   readonly lockPath: string | null;
   /** Digests of files seen before; filled. */
@@ -52,7 +53,7 @@ const LARGEST = { tokenizer: 64 * MIB, config: 4 * MIB };
  * file that decides results. Nothing is written, so read-only roots serve.
  *
  * @returns the model, or what is missing; a file that is not what a lock file says counts as missing
- * @throws RagError `no_onnx`, `no_dtype`, `model_file_outside` (a link leads out of the root), `model_file_bad`, `model_config_disagrees`, `bad_models_lock`
+ * @throws RagError `no_onnx`, `no_dtype`, `dtype_not_for_device`, `model_file_outside` (a link leads out of the root), `model_file_bad`, `model_config_disagrees`, `bad_models_lock`
  */
 export async function locateModel(card: ModelCard, places: Places): Promise<LocatedModel | MissingFiles> {
   places.located.delete(card.key);
@@ -62,8 +63,8 @@ export async function locateModel(card: ModelCard, places: Places): Promise<Loca
 }
 
 async function findWhole(card: ModelCard, places: Places): Promise<LocatedModel | MissingFiles> {
-  const { dtype } = places;
   if (card.onnx === null) throw noOnnx(card.key, card.remark);
+  const dtype = places.dtype(card);
   if (!Object.hasOwn(card.onnx, dtype)) throw noDtype(card.key, dtype, Object.keys(card.onnx));
   const mine = places.lockPath === null ? null : await readLock(places.lockPath);
   const searched = places.roots.map((root) => resolve(root));
@@ -200,13 +201,16 @@ async function openFolder(
     const place = placeOfFile(path);
     return place === null ? null : readJson(place);
   };
+  const config = await read("config.json");
   const checked = checkModelConfigs(card, {
-    config: await read("config.json"),
+    config,
     tokenizerConfig: await read("tokenizer_config.json"),
     sentenceBert: await read("sentence_bert_config.json"),
     pooling: await read("1_Pooling/config.json"),
   });
   if (!checked.ok) throw modelConfigDisagrees(card.key, placeOfFile(checked.file) ?? checked.file, checked.problem);
+  const weights = [found.onnx, ...found.externalData].map(({ place }) => place);
+  const weightBytes = files.reduce((sum, { place, bytes }) => sum + (weights.includes(place) ? bytes : 0), 0);
   const fingerprint = sha256(canonicalJson(files.map((file) => [file.path, file.sha256])));
   return {
     card,
@@ -221,6 +225,7 @@ async function openFolder(
     files,
     fingerprint,
     maxTokens: checked.maxTokens,
+    shape: shapeOf(config, card, dtype, weightBytes),
     passed: found.passed.map((other) => ({
       folder: other.folder,
       problems: other.missing.map(({ path, problem }) => `${path}: ${problem}`),

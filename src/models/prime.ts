@@ -88,9 +88,9 @@ export async function primeCache(
     began,
     // Which folders serve is a matter of this machine and of now.
     inMemory: { fetched, notes: passedFolders(located) },
-    work: async () => {
+    work: async (work) => {
       const primed: PrimedModel[] = located.map((model) => ({
-        model: modelUse(model),
+        model: modelUse(model, work.deviceKind),
         role: model.card.role,
         licence: model.card.licence,
         commercialUse: model.card.commercialUse,

@@ -38,7 +38,8 @@ const runnable: Readonly<Record<ModelRole, readonly ModelCard["pooling"][]>> = {
 };
 
 /** What a shelf needs of a session's settings. */
-export type ShelfSettings = Pick<Settings, "modelDirs" | "cacheDir" | "dtype" | "hubEndpoint" | "modelLock">;
+export type ShelfSettings = Pick<Settings, "modelDirs" | "cacheDir" | "hubEndpoint" | "modelLock"> &
+  Pick<Places, "dtype">;
 
 /**
  * Opens the shelf of one session. The cache folder is searched last, unless modelDirs has it earlier.

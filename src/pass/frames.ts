@@ -1,160 +1,130 @@
-import { type Batch, planBatches } from "../core/batches.js";
+import { stopped } from "../core/errors.js";
 import { joinRows, packOutput, type RowKind, splitRows } from "../runtime/row-bytes.js";
-import { padBatch } from "../runtime/tokenizer.js";
-import type { BatchReport, TokenizedText } from "../runtime/types.js";
+import type { DenseBatch, SparseBatch, TokenBatch, TokenizedText } from "../runtime/types.js";
 import type { BatchRecord } from "../schema/types.js";
 import type { StageWork } from "../stage.js";
 import type { Journal } from "../store/journal.js";
 import type { MemorySample } from "../telemetry/recorder.js";
-import type { LazyEncoder } from "./encoder.js";
 import type { PassInput, PreparedRow } from "./input.js";
 import type { PassPlan } from "./plan.js";
 
 /** What the journal says of one batch, or of one block of kept rows. */
 export interface PassFrame {
-  /** What the model computed for it: one record for a batch, none for a block that was all there. */
-  readonly records: readonly BatchRecord[];
+  /** The rows in the payload, in its order; none where a block is gone altogether. */
+  readonly rows: readonly number[];
+  /** Which block of kept rows it is; null for a batch that the model computed. */
+  readonly block: number | null;
+  /** What the model computed for it; null for a block. */
+  readonly record: BatchRecord | null;
   readonly memory: MemorySample | null;
-  /** Rows that were kept from before and not computed. */
-  readonly reused: number;
 }
 
-type PassJournal = Journal<PassFrame, PassPlan>;
+export type PassJournal = Journal<PassFrame, PassPlan>;
 
-/** Journals the kept rows, block by block. What was kept when the plan was made and is gone now, the model computes. */
-export async function fillBlocks(
-  work: StageWork,
-  input: PassInput,
-  journal: PassJournal,
-  encoder: LazyEncoder,
-): Promise<void> {
-  const { kept, model } = input;
-  const { batches, keptBlocks } = journal.plan;
+/** Rows that stand in a journal. */
+export function rowsIn({ frames }: PassJournal): number {
+  return frames.reduce((sum, { meta }) => sum + meta.rows.length, 0);
+}
+
+/** Journals the kept rows, block by block. Rows that were kept when the plan was made and are gone now stand in no frame. */
+export async function fillBlocks(work: StageWork, input: PassInput, journal: PassJournal): Promise<void> {
+  const { kept } = input;
   const kind = kindOf(input);
-  while (journal.frames.length < keptBlocks) {
+  const done = journal.frames.filter(({ meta }) => meta.block !== null).length;
+  for (const [block, rows] of journal.plan.keptBlocks.entries()) {
+    if (block < done) continue;
     work.signal.throwIfAborted();
-    work.betweenBatches({ model: model.card.key, done: journal.frames.length, batches: batches.length });
-    const { rows } = batches[journal.frames.length] as Batch;
+    if (work.due({ model: input.model.card.key, done: rowsIn(journal), total: input.count }))
+      throw stopped("before the session's end");
     const prepared = await Promise.all(rows.map(input.row));
     const found = kept ? await work.recorder.timed("reuse", () => kept.take(hashesOf(prepared))) : rows.map(() => null);
-    const out = [...found];
-    const gone = rows.flatMap((_, i) => (found[i] ? [] : [i]));
-    const records: BatchRecord[] = [];
-    let memory: MemorySample | null = null;
-    const texts = new Map(gone.map((i) => [i, (prepared[i] as PreparedRow).tokens()]));
-    const lengths = rows.map((_, i) => texts.get(i)?.ids.length ?? 0);
-    for (const batch of planBatches(lengths, input.tokenBudget, input.maxRows, gone).batches) {
-      const mine = batch.rows.map((i) => prepared[i] as PreparedRow);
-      const sent = batch.rows.map((i) => texts.get(i) as TokenizedText);
-      const { output, report } = await (await encoder.get()).encode(padBatch(sent, input.padId));
-      const payload = packOutput(output);
-      for (const [r, row] of splitRows(payload, kind, mine.length).entries()) out[batch.rows[r] as number] = row;
-      memory = sampleOf(report);
-      records.push(work.recorder.batch(recordOf(model.card.key, journal.frames.length, batch, sent, report), memory));
-      await keep(work, input, mine, payload);
-    }
-    const frame = { records, memory, reused: rows.length - gone.length };
-    await work.recorder.timed("journal", () => journal.append(frame, joinRows(out as Uint8Array[], kind)));
+    const there = rows.filter((_, i) => found[i]);
+    const payloads = found.filter((row) => row !== null);
+    const payload = there.length > 0 ? joinRows(payloads, kind) : new Uint8Array();
+    const frame = { rows: there, block, record: null, memory: null };
+    await work.recorder.timed("journal", () => journal.append(frame, payload));
   }
 }
 
-/** Lets the model compute the batches that are not journaled yet. */
-export async function runBatches(
+/** A batch with its rows' texts in tokens, ready to be sent. */
+export interface PreparedBatch {
+  readonly rows: readonly number[];
+  readonly prepared: readonly PreparedRow[];
+  readonly texts: readonly TokenizedText[];
+  readonly padded: TokenBatch;
+}
+
+/** A batch that came back. */
+export interface ComputedBatch {
+  readonly output: DenseBatch | SparseBatch;
+  /** Seconds inside the model. */
+  readonly seconds: number;
+  readonly device: string;
+  readonly memory: MemorySample | null;
+}
+
+/** Writes what devices compute. */
+export interface FrameWriter {
+  /** Journals a batch; durable when it resolves. Batches of several devices are written one after another. */
+  write(batch: PreparedBatch, computed: ComputedBatch): Promise<void>;
+  /** Resolves when every row is kept that is to be kept. */
+  settle(): Promise<void>;
+}
+
+/** A writer for the batches of a pass. @param written called with the number of rows of each batch that became durable */
+export function frameWriter(
   work: StageWork,
   input: PassInput,
   journal: PassJournal,
-  encoder: LazyEncoder,
-): Promise<void> {
-  const { batches } = journal.plan;
-  const { frames } = journal;
-  if (frames.length === batches.length) return;
-  const model = input.model.card.key;
-  const loaded = await encoder.get();
-  let done = batches.slice(0, frames.length).reduce((sum, { rows }) => sum + rows.length, 0);
-  const progress = work.progress({
-    label: `${input.stage} · ${model}`,
-    total: input.count,
-    unit: input.unit,
-    before: done,
-  });
-  try {
-    // The next batch is tokenised meanwhile, but sent only when this one is durable: a kill costs one batch at most.
-    const prepare = async (index: number) => {
-      const prepared = await Promise.all((batches[index] as Batch).rows.map(input.row));
-      const texts = prepared.map(({ tokens }) => tokens());
-      return { prepared, texts, padded: padBatch(texts, input.padId) };
-    };
-    let next = prepare(frames.length);
-    for (let index = frames.length; index < batches.length; index++) {
-      work.betweenBatches({ model, done: index, batches: batches.length });
-      const { prepared, texts, padded } = await next;
-      const answer = loaded.encode(padded);
-      if (index + 1 < batches.length) {
-        next = prepare(index + 1);
-        next.catch(() => {}); // Thrown where it is awaited, if this batch does not fail first.
-      }
-      const { output, report } = await answer;
-      const batch = batches[index] as Batch;
-      const memory = sampleOf(report);
-      const record = work.recorder.batch(recordOf(model, index, batch, texts, report), memory);
-      const payload = packOutput(output);
-      await work.recorder.timed("journal", () => journal.append({ records: [record], memory, reused: 0 }, payload));
-      await keep(work, input, prepared, payload);
-      done += batch.rows.length;
-      progress.update(done);
-    }
-    progress.finish();
-  } catch (error) {
-    progress.fail(error instanceof Error ? error.message : String(error));
-    throw error;
-  }
+  written: (rows: number) => void,
+): FrameWriter {
+  const { kept, model } = input;
+  let last: Promise<void> = Promise.resolve();
+  let keeping: Promise<void> = Promise.resolve();
+
+  const keep = async (prepared: readonly PreparedRow[], payload: Uint8Array) => {
+    if (!kept) return;
+    const rows = splitRows(payload, kindOf(input), prepared.length);
+    await work.recorder.timed("keep", () => kept.keep(hashesOf(prepared), rows));
+  };
+  const append = async (
+    { rows, prepared, texts, padded }: PreparedBatch,
+    { output, seconds, device, memory }: ComputedBatch,
+  ) => {
+    const record = work.recorder.batch(
+      {
+        index: journal.frames.length,
+        model: model.card.key,
+        device,
+        rows: rows.length,
+        tokens: texts.reduce((sum, { ids }) => sum + ids.length, 0),
+        paddedTokens: padded.rows * padded.length,
+        seconds,
+      },
+      memory,
+    );
+    const payload = packOutput(output);
+    await work.recorder.timed("journal", () => journal.append({ rows, block: null, record, memory }, payload));
+    written(rows.length);
+    // One batch behind at most: the next one may compute meanwhile.
+    await keeping;
+    keeping = keep(prepared, payload);
+    keeping.catch(() => {}); // Thrown where it is awaited.
+  };
+  return {
+    write(batch, computed) {
+      const mine = last.then(() => append(batch, computed));
+      last = mine.catch(() => {});
+      return mine;
+    },
+    settle: () => keeping,
+  };
 }
 
-async function keep(
-  work: StageWork,
-  input: PassInput,
-  prepared: readonly PreparedRow[],
-  payload: Uint8Array,
-): Promise<void> {
-  const { kept } = input;
-  if (!kept) return;
-  await work.recorder.timed("keep", () =>
-    kept.keep(hashesOf(prepared), splitRows(payload, kindOf(input), prepared.length)),
-  );
-}
-
-function kindOf({ model }: PassInput): RowKind {
+export function kindOf({ model }: PassInput): RowKind {
   return model.card.pooling === "splade" ? "sparse" : "dense";
 }
 
 function hashesOf(prepared: readonly PreparedRow[]): Uint8Array {
   return Buffer.concat(prepared.map(({ hash }) => hash as Uint8Array));
-}
-
-function recordOf(
-  model: string,
-  index: number,
-  batch: Batch,
-  texts: readonly TokenizedText[],
-  report: BatchReport,
-): Omit<BatchRecord, "at"> {
-  return {
-    index,
-    model,
-    device: "cpu",
-    rows: batch.rows.length,
-    tokens: texts.reduce((sum, { ids }) => sum + ids.length, 0),
-    paddedTokens: batch.rows.length * batch.paddedTo,
-    seconds: report.runSeconds,
-  };
-}
-
-function sampleOf(report: BatchReport): MemorySample {
-  return {
-    source: "resident set of the inference process",
-    interval: "at the end of every batch; the peak is the system's own high-water mark",
-    capBytes: null,
-    bytes: report.rssBytes,
-    peakBytes: report.peakRssBytes,
-  };
 }

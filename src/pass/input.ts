@@ -1,6 +1,7 @@
 import type { TokenizedText } from "../runtime/types.js";
 import type { KeptRows } from "../schema/kept-rows.js";
 import type { LocatedModel } from "../schema/model-types.js";
+import type { Settings } from "../schema/settings-types.js";
 import type { StageName } from "../schema/types.js";
 import type { Measured } from "./plan.js";
 
@@ -14,10 +15,12 @@ export interface PassInput {
   readonly measure: () => Promise<Measured>;
   /** A row, asked for when its batch is due. */
   readonly row: (row: number) => Promise<PreparedRow>;
+  /** What a row is called in messages, such as a chunk's id. */
+  readonly nameOf: (row: number) => Promise<string>;
   readonly padId: number;
-  readonly tokenBudget: number;
+  readonly settings: Settings;
+  /** Most rows of a batch. */
   readonly maxRows: number;
-  readonly threads: number;
   /** Rows of this model that are kept over runs; null where none are. */
   readonly kept: KeptRows | null;
   /** What rows are called in the progress line. */

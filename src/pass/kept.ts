@@ -1,4 +1,5 @@
 import { ENCODER_VERSION } from "../runtime/encoder-version.js";
+import type { DeviceKind } from "../schema/device-types.js";
 import type { KeptRows } from "../schema/kept-rows.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Session, StageWork } from "../stage.js";
@@ -34,9 +35,11 @@ export async function withKept<T>(
 ): Promise<T> {
   let cache: VectorCache | null = null;
   const kept: KeptOf = (model, normalize) => {
+    // What a simulation drew from a hash must not be kept as a vector.
+    if (work.deviceKind === "simulated") return null;
     cache ??= vectorCacheOf(session.settings);
     if (cache === null) return null;
-    const rows = cache.space(spaceOf(model, normalize));
+    const rows = cache.space(spaceOf(model, normalize, work.deviceKind));
     return counted(session, rerun ? unread(rows) : rows);
   };
   try {
@@ -60,10 +63,22 @@ export function noteReuse(work: StageWork, name: string, reused: number, rows: n
   );
 }
 
-function spaceOf({ card, fingerprint, dtype, maxTokens }: LocatedModel, normalize: boolean) {
+function spaceOf({ card, fingerprint, dtype, maxTokens }: LocatedModel, normalize: boolean, device: DeviceKind) {
   const { key: model, pooling, documentPrefix: prefix, dim: width } = card;
   const output = pooling === "splade" ? ("sparse" as const) : ("dense" as const);
-  return { model, fingerprint, dtype, pooling, normalize, prefix, maxTokens, output, width, encoder: ENCODER_VERSION };
+  return {
+    model,
+    fingerprint,
+    dtype,
+    device,
+    pooling,
+    normalize,
+    prefix,
+    maxTokens,
+    output,
+    width,
+    encoder: ENCODER_VERSION,
+  };
 }
 
 function unread(rows: KeptRows): KeptRows {

@@ -1,40 +1,50 @@
 import { join } from "node:path";
-import { inBatch } from "../core/errors.js";
+import { inPass } from "../core/errors.js";
 import { canonicalJson, sha256 } from "../core/hash.js";
 import { ENCODER_VERSION } from "../runtime/encoder-version.js";
 import type { StageWork } from "../stage.js";
-import { type Journal, openJournal } from "../store/journal.js";
+import { openJournal } from "../store/journal.js";
 import { journalName } from "../store/layout.js";
-import { lazyEncoder } from "./encoder.js";
-import { fillBlocks, type PassFrame, runBatches } from "./frames.js";
+import { computeRows } from "./compute.js";
+import { fillBlocks, type PassJournal, rowsIn } from "./frames.js";
 import type { PassInput } from "./input.js";
 import { type PassPlan, planPass } from "./plan.js";
+import { batchRule } from "./rule.js";
 
-/** A finished pass: its plan, and the journal that holds the output of every batch. */
+/** The rows that one frame of the journal holds, in the order of its payload. */
+export interface PassBatch {
+  readonly rows: readonly number[];
+  readonly frame: number;
+}
+
+/** A finished pass: every row stands in one batch, in the journal's frame that the batch names. */
 export interface Pass {
   readonly plan: PassPlan;
-  readonly journal: Journal<PassFrame, PassPlan>;
+  readonly journal: PassJournal;
+  readonly batches: readonly PassBatch[];
   /** Rows that were kept from before and not computed. */
   readonly reused: number;
+  /** Tokens of texts that the model read, and tokens it computed, padding included. */
+  readonly tokens: number;
+  readonly paddedTokens: number;
 }
 
 /**
- * Runs a model over all rows in a process of its own: rows sorted by length,
- * batches by token budget, every batch durable before the next counts. Rows that
- * are kept from another run are not computed. Batches that an earlier attempt had
- * finished are taken over, together with its plan. The caller reads the journal's
- * frames (one for each batch of the plan, in its order) and closes it.
+ * Runs a model over all rows, on every device that the settings name, each with a
+ * process of its own: rows sorted by length, in batches, every batch durable before
+ * the next of its device begins. Rows that are kept from another run are not
+ * computed. Batches that an earlier attempt had finished are taken over, together
+ * with its plan. The caller reads the batches and closes the journal.
  *
- * @throws RagError `stopped`, `inference_process_died` and others, naming stage, model and batch
+ * @throws RagError `stopped`, `device_not_usable`, `device_busy`, `rows_failed`, `inference_process_died` and others, naming stage, model and batch
  */
 export async function runPass(work: StageWork, input: PassInput): Promise<Pass> {
   const { model, stage } = input;
   const { key, pooling } = model.card;
-  const meaning = [ENCODER_VERSION, work.id, key, model.fingerprint, model.dtype, pooling, input.normalize];
-  const journal = await openJournal<PassFrame, PassPlan>(
-    join(work.dir, journalName(key)),
-    sha256(canonicalJson(meaning)),
-    () => makePlan(work, input),
+  const { fingerprint, dtype } = model;
+  const meaning = [ENCODER_VERSION, work.id, work.deviceKind, key, fingerprint, dtype, pooling, input.normalize];
+  const journal: PassJournal = await openJournal(join(work.dir, journalName(key)), sha256(canonicalJson(meaning)), () =>
+    makePlan(work, input),
   );
   const { frames, plan } = journal;
   try {
@@ -44,17 +54,20 @@ export async function runPass(work: StageWork, input: PassInput): Promise<Pass> 
         `What an interrupted attempt had left of ${key} is damaged or of another version, and was computed again.`,
       );
     takeOver(work, journal);
-    const encoder = lazyEncoder(work, input);
-    try {
-      await fillBlocks(work, input, journal, encoder);
-      await runBatches(work, input, journal, encoder);
-    } finally {
-      await encoder.close();
-    }
-    return { plan, journal, reused: frames.reduce((sum, { meta }) => sum + meta.reused, 0) };
+    await fillBlocks(work, input, journal);
+    await computeRows(work, input, journal);
+    const records = frames.flatMap(({ meta }) => meta.record ?? []);
+    return {
+      plan,
+      journal,
+      batches: frames.flatMap(({ meta: { rows } }, frame) => (rows.length > 0 ? [{ rows, frame }] : [])),
+      reused: frames.reduce((sum, { meta }) => sum + (meta.block === null ? 0 : meta.rows.length), 0),
+      tokens: records.reduce((sum, { tokens }) => sum + tokens, 0),
+      paddedTokens: records.reduce((sum, { paddedTokens }) => sum + paddedTokens, 0),
+    };
   } catch (error) {
     await journal.close();
-    throw inBatch(error, stage, key, frames.length, plan.batches.length);
+    throw inPass(error, stage, key, rowsIn(journal), input.count);
   }
 }
 
@@ -63,13 +76,18 @@ async function makePlan(work: StageWork, input: PassInput): Promise<PassPlan> {
   const measured = await input.measure();
   const seconds = (performance.now() - from) / 1000;
   work.recorder.phase("tokenize", seconds);
-  return planPass(measured, seconds, input, input.kept);
+  return planPass(measured, seconds, batchRule(work.deviceKind, input), input.kept);
 }
 
 /** Counts what an interrupted attempt had done, in telemetry too. */
-function takeOver(work: StageWork, { frames, plan }: Journal<PassFrame, PassPlan>): void {
+function takeOver(work: StageWork, { frames, plan }: PassJournal): void {
   if (frames.length === 0) return;
   work.recorder.phase("tokenize", plan.tokenizeSeconds);
-  for (const { meta } of frames) for (const record of meta.records) work.recorder.takeOver(record, meta.memory);
-  work.resumed(frames.filter(({ meta }) => meta.records.length > 0).length);
+  let batches = 0;
+  for (const { meta } of frames) {
+    if (!meta.record) continue;
+    work.recorder.takeOver(meta.record, meta.memory);
+    batches++;
+  }
+  work.resumed(batches);
 }

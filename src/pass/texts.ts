@@ -11,6 +11,9 @@ import type { PreparedRow } from "./input.js";
 import type { Measured } from "./plan.js";
 import { type Pass, runPass } from "./run.js";
 
+/** Most rows of a batch where nothing else limits them: what comes back of one has to fit into a message. */
+const MOST_ROWS = 4096;
+
 /** The tokenizer a located model was trained with. */
 export function tokenizerOf(model: LocatedModel): Promise<Tokenizer> {
   return loadTokenizer(model.tokenizerFile, model.tokenizerConfigFile);
@@ -28,9 +31,11 @@ export interface TextPassInput<T> {
   /** The item of a row, asked for again when its batch is due. */
   readonly item: (row: number) => T | Promise<T>;
   readonly encode: (tokenizer: Tokenizer, item: T) => TokenizedText;
-  readonly settings: Pick<Settings, "tokenBudget" | "threads">;
-  /** Most rows of a batch; default 256. */
-  readonly maxRows?: number;
+  /** What a row is called in messages, such as a chunk's id. */
+  readonly nameOf: (row: number) => Promise<string>;
+  readonly settings: Settings;
+  /** Most rows of a batch; null or absent for the usual limit. */
+  readonly maxRows?: number | null;
   /** Rows kept over runs, and the text that a row is kept under; none by default. */
   readonly kept?: { readonly rows: KeptRows; readonly text: (item: T) => string } | null;
   /** What items are called in the progress line. */
@@ -45,7 +50,7 @@ export interface TextPassInput<T> {
  * @throws RagError those of {@link runPass}
  */
 export async function runTextPass<T>(work: StageWork, input: TextPassInput<T>): Promise<Pass> {
-  const { stage, model, normalize, count, items, settings, maxRows = 256, kept = null, unit } = input;
+  const { stage, model, normalize, count, items, settings, maxRows, kept = null, unit } = input;
   const tokenizer = await tokenizerOf(model);
   const prepare = (item: T) => ({
     tokens: () => input.encode(tokenizer, item),
@@ -58,10 +63,10 @@ export async function runTextPass<T>(work: StageWork, input: TextPassInput<T>): 
     count,
     measure: () => measureTexts(items, count, prepare, kept !== null, work.signal),
     row: async (row) => prepare(await input.item(row)),
+    nameOf: input.nameOf,
     padId: tokenizer.padId,
-    tokenBudget: settings.tokenBudget,
-    maxRows,
-    threads: settings.threads,
+    settings,
+    maxRows: maxRows ?? MOST_ROWS,
     kept: kept?.rows ?? null,
     unit,
   });
@@ -72,7 +77,7 @@ export async function runQueryPass(
   work: StageWork,
   model: LocatedModel,
   queries: readonly Query[],
-  options: { readonly normalize: boolean; readonly settings: Pick<Settings, "tokenBudget" | "threads"> },
+  options: { readonly normalize: boolean; readonly settings: Settings },
 ): Promise<Pass> {
   const pass = await runTextPass(work, {
     stage: "fuse",
@@ -81,6 +86,7 @@ export async function runQueryPass(
     count: queries.length,
     items: queries,
     item: (row) => queries[row] as Query,
+    nameOf: async (row) => (queries[row] as Query).id,
     encode: (tokenizer, query) => tokenizer.encode(model.card.queryPrefix + query.text, model.maxTokens),
     unit: "queries",
   });

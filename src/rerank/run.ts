@@ -89,7 +89,7 @@ export async function rerank(
           );
         }
         return {
-          model: modelUse(model),
+          model: modelUse(model, work.deviceKind),
           results: rank(fused, candidates, topK, scored.logits),
           queries: null,
           pairs: pairs.length,
@@ -137,16 +137,20 @@ async function scorePairs(work: StageWork, { chunks, model, pairs, settings }: S
       for (const pair of pairs) yield await read(pair);
     })(),
     item: (i) => read(pairs[i] as Pair),
+    nameOf: async (i) => {
+      const { query, row } = pairs[i] as Pair;
+      return `${query.id} with ${(await chunks.read(row)).id}`;
+    },
     encode: (tokenizer, { query, passage }) =>
       tokenizer.encodePair(queryPrefix + query, documentPrefix + passage, model.maxTokens),
     settings,
-    maxRows: settings.rerankBatchCap ?? 256,
+    maxRows: settings.rerankBatchCap,
     unit: "pairs",
   });
   try {
     const logits = new Float32Array(pairs.length);
-    for (const [i, { rows }] of pass.plan.batches.entries()) {
-      const data = unpackDense(await pass.journal.read(i));
+    for (const { rows, frame } of pass.batches) {
+      const data = unpackDense(await pass.journal.read(frame));
       if (data.length !== rows.length) throw wrongDimension(key, 1, data.length / rows.length);
       for (const [r, pair] of rows.entries()) {
         const logit = data[r] as number;

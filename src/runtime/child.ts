@@ -30,12 +30,17 @@ const STDERR_TAIL = 4096;
  * on, by argument or by NODE_OPTIONS: a notebook kernel preloads code that has no
  * business there. When this process exits, the child is killed; when it is killed,
  * the child sees its channel close.
+ *
+ * @param environment what the child's environment has beyond ours: libraries are looked up by it when a process starts, and never later
  */
-export function startChild(onMessage: (message: FromWorker) => void): Child {
+export function startChild(
+  onMessage: (message: FromWorker) => void,
+  environment: Readonly<Record<string, string>> = {},
+): Child {
   const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [], {
     serialization: "advanced",
     execArgv: ["--expose-gc"],
-    env: { ...process.env, NODE_OPTIONS: undefined },
+    env: { ...process.env, NODE_OPTIONS: undefined, ...environment },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   const kill = () => void child.kill("SIGKILL");

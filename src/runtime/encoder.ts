@@ -3,13 +3,17 @@ import {
   encoderClosed,
   inferenceFailed,
   inferenceProcessDied,
+  inferenceTimeout,
   modelNotLoaded,
+  outOfMemory,
   quote,
   type RagError,
   stopped,
 } from "../core/errors.js";
 import { startChild } from "./child.js";
+import { loadError } from "./load-error.js";
 import type { FromWorker } from "./messages.js";
+import { isOutOfMemory } from "./out-of-memory.js";
 import type { Encoder, EncoderOptions, TokenBatch } from "./types.js";
 
 type Answer = Awaited<ReturnType<Encoder["encode"]>>;
@@ -17,6 +21,13 @@ type Answer = Awaited<ReturnType<Encoder["encode"]>>;
 interface Waiting {
   readonly batch: TokenBatch;
   readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: RagError) => void;
+  readonly timer: NodeJS.Timeout | null;
+}
+
+/** Who waits for a model to be loaded. */
+interface Loading {
+  readonly resolve: (loaded: Extract<FromWorker, { kind: "loaded" }>) => void;
   readonly reject: (error: RagError) => void;
 }
 
@@ -27,7 +38,8 @@ interface Waiting {
  * computed in the order of the calls. An encoder that is not computing does not
  * keep the program alive.
  *
- * @throws RagError `model_not_loaded` with onnxruntime's own words, `inference_process_died`, `stopped`
+ * @throws RagError `model_not_loaded` with onnxruntime's own words, `out_of_memory`, `device_not_usable`, `graph_misplaced`
+ *   (a probe found the model's arithmetic on the CPU), `inference_process_died`, `stopped`
  */
 export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Promise<Encoder> {
   const where = `while model ${quote(options.model)} was computing`;
@@ -35,6 +47,7 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
   return new Promise((resolve, reject) => {
     const start = performance.now();
     const waiting = new Map<number, Waiting>();
+    let loading: Loading | null = null;
     let sent = 0;
     /** Why no more batches are taken. */
     let over: RagError | null = null;
@@ -44,55 +57,82 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
       over = error;
       signal?.removeEventListener("abort", stop);
       child.kill();
-      reject(error);
-      for (const { reject: rejectBatch } of waiting.values()) rejectBatch(error);
+      loading?.reject(error);
+      for (const { reject: rejectBatch, timer } of waiting.values()) {
+        clearTimeout(timer ?? undefined);
+        rejectBatch(error);
+      }
       waiting.clear();
     };
     const stop = () => end(stopped(where));
 
     const answer = (message: FromWorker): void => {
-      if (message.kind === "loaded") {
+      if (message.kind === "loaded" || message.kind === "unusable") {
         child.hold(false);
-        resolve(encoder(message.rssBytes));
-      } else if (message.kind === "unusable") {
-        end(modelNotLoaded(options.model, options.onnxFile, message.words));
-      } else {
-        const call = waiting.get(message.id);
-        waiting.delete(message.id);
-        if (waiting.size === 0) child.hold(false);
-        if (message.kind === "done") call?.resolve({ output: message.output, report: message.report });
-        else call?.reject(inferenceFailed(options.model, call.batch.rows, call.batch.length, message.words));
+        if (message.kind === "loaded") loading?.resolve(message);
+        else end(loadError(options, message.words));
+        loading = null;
+        return;
       }
+      const call = waiting.get(message.id);
+      waiting.delete(message.id);
+      clearTimeout(call?.timer ?? undefined);
+      if (waiting.size === 0) child.hold(false);
+      if (!call) return;
+      if (message.kind === "done") {
+        call.resolve({ output: message.output, report: message.report });
+        return;
+      }
+      const { rows, length } = call.batch;
+      const failed = isOutOfMemory(message.words)
+        ? outOfMemory(options.model, { rows, length }, message.words)
+        : inferenceFailed(options.model, rows, length, message.words);
+      call.reject(failed);
     };
 
-    const child = startChild(answer);
+    const load = () =>
+      new Promise<Extract<FromWorker, { kind: "loaded" }>>((resolveLoad, rejectLoad) => {
+        loading = { resolve: resolveLoad, reject: rejectLoad };
+        child.hold(true);
+        child.send({ kind: "load", options });
+      });
+
+    const child = startChild(answer, options.env);
     signal?.addEventListener("abort", stop);
     child.ended.then(
       // The interrupt of a Stop may reach a child that does not ignore it yet.
       (how) => end(how.signal === "SIGINT" ? stopped(where) : inferenceProcessDied(options.model, how)),
       (cause) => end(modelNotLoaded(options.model, options.onnxFile, `the process could not be started: ${cause}`)),
     );
-    child.send({ kind: "load", options });
 
-    const encoder = (loadedRssBytes: number): Encoder => ({
+    const encoder = ({ rssBytes, placement }: Extract<FromWorker, { kind: "loaded" }>): Encoder => ({
       pid: child.pid,
+      placement,
       loadSeconds: (performance.now() - start) / 1000,
-      loadedRssBytes,
-      encode(batch) {
+      loadedRssBytes: rssBytes,
+      encode(batch, timeoutSeconds) {
         const problem = problemOf(batch);
         if (over || problem) return Promise.reject(over ?? badBatch(problem));
         return new Promise((resolveBatch, rejectBatch) => {
-          waiting.set(++sent, { batch, resolve: resolveBatch, reject: rejectBatch });
+          const late = () => end(inferenceTimeout(options.model, batch.rows, batch.length, timeoutSeconds as number));
+          const timer = timeoutSeconds === undefined ? null : setTimeout(late, timeoutSeconds * 1000);
+          waiting.set(++sent, { batch, resolve: resolveBatch, reject: rejectBatch, timer });
           child.hold(true);
           child.send({ kind: "run", id: sent, batch });
         });
       },
+      async renew() {
+        if (over) throw over;
+        await load();
+      },
+      kill: (words) => end(inferenceProcessDied(options.model, { code: null, signal: "SIGKILL", stderr: words })),
       async close() {
         end(encoderClosed(options.model));
         child.hold(true);
         await child.ended.catch(() => {});
       },
     });
+    load().then((loaded) => resolve(encoder(loaded)), reject);
   });
 }
 

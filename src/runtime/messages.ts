@@ -1,13 +1,17 @@
 import type { BatchReport, DenseBatch, EncoderOptions, SparseBatch, TokenBatch } from "./types.js";
 
-/** What the notebook's process sends to an inference process: one `load`, then batches. */
+/** What the notebook's process sends to an inference process: a `load`, then batches; another `load` makes a new session. */
 export type ToWorker =
   | { readonly kind: "load"; readonly options: EncoderOptions }
   | { readonly kind: "run"; readonly id: number; readonly batch: TokenBatch };
 
 /** What an inference process answers. Words in a message are onnxruntime's own, or ours about the file. */
 export type FromWorker =
-  | { readonly kind: "loaded"; readonly rssBytes: number }
+  | {
+      readonly kind: "loaded";
+      readonly rssBytes: number;
+      readonly placement: Readonly<Record<string, number>> | null;
+    }
   | { readonly kind: "unusable"; readonly words: string }
   | {
       readonly kind: "done";

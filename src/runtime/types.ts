@@ -1,4 +1,6 @@
+import type { ModelShape } from "../schema/device-types.js";
 import type { Pooling } from "../schema/model-types.js";
+import type { Provider } from "./devices/types.js";
 
 /** Token ids of one text, special tokens included, already cut to the model's limit. */
 export interface TokenizedText {
@@ -30,7 +32,13 @@ export interface EncoderOptions {
   readonly normalize: boolean;
   /** Threads of one operator. */
   readonly threads: number;
-  readonly device: "cpu";
+  readonly provider: Provider;
+  /** What the process's environment has beyond ours. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What decides memory and time; only a simulated device wants it. */
+  readonly shape?: ModelShape;
+  /** Count the nodes of the graph by the provider that computes them, in a probe of one short row. */
+  readonly probe?: boolean;
   /** Lets onnxruntime write everything it does to the process's stderr, whose end errors quote. */
   readonly verbose?: boolean;
 }
@@ -63,9 +71,21 @@ export interface BatchReport {
   readonly peakRssBytes: number;
 }
 
+/** A model in an inference process: what a provider makes of a file. */
+export interface Backend {
+  /** Nodes by the provider that computed them in a probe; null where none was asked for. */
+  readonly placement: Readonly<Record<string, number>> | null;
+  /** Computes one batch. @throws Error in the runtime's own words */
+  run(batch: TokenBatch): Promise<{ readonly output: DenseBatch | SparseBatch; readonly runSeconds: number }>;
+  /** Gives the session's memory back. */
+  close(): Promise<void>;
+}
+
 /** A model loaded in a process of its own. */
 export interface Encoder {
   readonly pid: number;
+  /** Nodes by the provider that computed them in a probe; null where none was asked for. */
+  readonly placement: Readonly<Record<string, number>> | null;
   /** Seconds from the start of the process until the model was ready. */
   readonly loadSeconds: number;
   /** Resident set after loading, in bytes. */
@@ -73,10 +93,22 @@ export interface Encoder {
   /**
    * Computes one batch.
    *
-   * @throws RagError `inference_failed` (onnxruntime refused the batch, the process lives on), `inference_process_died`,
+   * @param timeoutSeconds the process is killed where it does not answer in time; no limit by default
+   * @throws RagError `out_of_memory` and `inference_failed` (the process lives on), `inference_process_died`, `inference_timeout`,
    * `stopped` (the signal aborted, the process is killed), `bad_batch`, `encoder_closed`; all but `bad_batch` name the model
    */
-  encode(batch: TokenBatch): Promise<{ readonly output: DenseBatch | SparseBatch; readonly report: BatchReport }>;
+  encode(
+    batch: TokenBatch,
+    timeoutSeconds?: number,
+  ): Promise<{ readonly output: DenseBatch | SparseBatch; readonly report: BatchReport }>;
+  /**
+   * Closes the session and makes a new one in the same process: what the old one's arena held is free again.
+   *
+   * @throws RagError `model_not_loaded`, `out_of_memory`, `inference_process_died`, `stopped`
+   */
+  renew(): Promise<void>;
+  /** Kills the process: batches under way fail with `inference_process_died` and these words. */
+  kill(words: string): void;
   /** Ends the process; resolves when it is gone. Safe to call twice. */
   close(): Promise<void>;
 }

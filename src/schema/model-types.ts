@@ -1,3 +1,5 @@
+import type { ModelShape } from "./device-types.js";
+
 /** What a model is for. */
 export type ModelRole = "dense" | "sparse" | "rerank";
 
@@ -66,6 +68,8 @@ export interface LocatedModel {
   /** sha256 over the files' own hashes. */
   readonly fingerprint: string;
   readonly maxTokens: number;
+  /** What decides how much memory and time it takes. */
+  readonly shape: ModelShape;
   /** Folders that come before it and were passed over, since they have the model in part or altered. */
   readonly passed: readonly { readonly folder: string; readonly problems: readonly string[] }[];
 }

@@ -34,6 +34,10 @@ const RunHead = z.looseObject({
     phases: z.record(z.string(), z.number()),
     batches: z.array(z.looseObject({ index: z.int(), seconds: z.number() })),
     memory: z.array(z.looseObject({ device: z.string(), peakBytes: z.number() })),
+    // Runs of earlier versions have none of these.
+    devices: z.array(z.looseObject({ model: z.string(), batches: z.number() })).default([]),
+    leases: z.array(z.looseObject({ device: z.string() })).default([]),
+    events: z.array(z.looseObject({ device: z.string(), kind: z.string() })).default([]),
   }),
 });
 

@@ -31,10 +31,51 @@ export const SettingsSchema = z.strictObject({
     .positive()
     .nullable()
     .describe("Most pairs in one rerank batch; null leaves it to the token budget"),
-  dtype: z.enum(["fp32", "fp16", "int8"]).describe("Which weights to load"),
-  device: z.enum(["auto", "cpu"]).describe("Where models run; auto refuses a machine whose GPU this version can't use"),
+  dtype: z
+    .enum(["auto", "fp32", "fp16", "int8"])
+    .describe("Which weights to load; auto takes fp16 on a GPU and fp32 on the CPU, where a model has them"),
+  device: z
+    .enum(["auto", "cpu", "cuda", "webgpu", "simulated"])
+    .describe(
+      "Where models run: auto takes the GPUs if there are any, and else the CPU; what is named and can't be used is an error",
+    ),
+  gpus: z
+    .array(z.int().min(0))
+    .min(1)
+    .nullable()
+    .describe("Numbers of the GPUs to use, as nvidia-smi counts; null for all that are visible"),
+  simulation: z
+    .string()
+    .min(1)
+    .describe("GPUs that device simulated and plan stand on: t4x2, t4, or a JSON file that describes some"),
+  memoryCapBytes: z
+    .int()
+    .min(1e9)
+    .describe(
+      "Most bytes in use on a GPU; batches are planned below five sixths of it, and a process that comes near it is ended",
+    ),
+  deterministic: z
+    .boolean()
+    .describe("Whether a GPU's batches follow a plan made before the pass, in place of growing and shrinking"),
+  leaseWaitSeconds: z
+    .number()
+    .min(0)
+    .describe("Longest time to wait for a GPU that another kernel or session is using"),
+  batchTimeoutSeconds: z
+    .number()
+    .positive()
+    .describe("Longest time a GPU may take for one batch before its process is ended and started again"),
+  failedRows: z
+    .enum(["error", "cpu"])
+    .describe(
+      "What becomes of a row that does not fit on a GPU even alone: an error behind all other rows, or the CPU computes it",
+    ),
   threads: z.int().positive().describe("Threads of one operator in the inference process"),
-  tokenBudget: z.int().positive().describe("Tokens in one batch, padding included"),
+  tokenBudget: z
+    .int()
+    .positive()
+    .nullable()
+    .describe("Tokens in one batch, padding included; null takes 1024 on the CPU and finds out what is best on a GPU"),
   modelDirs: z.array(z.string().min(1)).describe("Folders to look for models in, in order"),
   cacheDir: z
     .string()
@@ -157,8 +198,8 @@ export const configKeys: Readonly<Record<string, keyof Settings>> = {
   rerank_model: "rerank",
 };
 
-/** How a variable's text is read. */
-export type VariableKind = "bool" | "list" | "int" | "number" | "text";
+/** How a variable's text is read; of `force_cpu` only a yes sets something. */
+export type VariableKind = "bool" | "list" | "int" | "number" | "text" | "force_cpu";
 
 /** Environment variables, the settings they set, and how their text is read. */
 export const environmentKeys: Readonly<
@@ -168,6 +209,7 @@ export const environmentKeys: Readonly<
   EMBEDDER_ENABLE_SPARSE: { setting: "enableSparse", kind: "bool" },
   EMBEDDER_SPARSE_MODELS: { setting: "sparse", kind: "list" },
   EMBEDDER_RERANK_BATCH_CAP: { setting: "rerankBatchCap", kind: "int" },
+  EMBEDDER_FORCE_CPU: { setting: "device", kind: "force_cpu" },
   HF_HUB_OFFLINE: { setting: "offline", kind: "bool" },
   HF_ENDPOINT: { setting: "hubEndpoint", kind: "text" },
   RAG_CELLS_SESSION_HOURS: { setting: "sessionHours", kind: "number" },
@@ -188,7 +230,8 @@ export function readVariable(text: string, kind: VariableKind): unknown {
       .filter((part) => part !== "");
   if (kind === "number") return word === "none" ? null : /^\d+(\.\d+)?(e\d+)?$/.test(word) ? Number(word) : text;
   if (kind === "int") return /^\d+$/.test(word) ? Number(word) : text;
-  if (["1", "true", "yes", "on"].includes(word)) return true;
-  if (["0", "false", "no", "off"].includes(word)) return false;
+  const [yes, no] = kind === "force_cpu" ? ["cpu", undefined] : [true, false];
+  if (["1", "true", "yes", "on"].includes(word)) return yes;
+  if (["0", "false", "no", "off"].includes(word)) return no;
   return text;
 }

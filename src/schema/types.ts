@@ -5,6 +5,7 @@
  */
 
 import type { PrimeFetch } from "./cache-types.js";
+import type { DeviceEvent, DeviceReport, LeaseEvent } from "./device-types.js";
 import type { RunSetBy } from "./lineage-types.js";
 import type { Pooling } from "./model-types.js";
 
@@ -64,6 +65,10 @@ export interface StageTelemetry {
   readonly phases: Readonly<Record<string, number>>;
   readonly batches: readonly BatchRecord[];
   readonly memory: readonly MemorySeries[];
+  /** What each device did, a report for each model; turns on devices that are shared in turn; what happened there. */
+  readonly devices: readonly DeviceReport[];
+  readonly leases: readonly LeaseEvent[];
+  readonly events: readonly DeviceEvent[];
 }
 
 /** A model as a run used it. */

@@ -47,8 +47,8 @@ async function spladeQueries(
   const pass = await runQueryPass(work, model, queries, { normalize: false, settings });
   try {
     const out: SparseVector[] = new Array(queries.length);
-    for (const [i, { rows }] of pass.plan.batches.entries()) {
-      const { indptr, indices, values } = unpackSparse(await pass.journal.read(i), rows.length);
+    for (const { rows, frame } of pass.batches) {
+      const { indptr, indices, values } = unpackSparse(await pass.journal.read(frame), rows.length);
       rows.forEach((row, r) => {
         const [from, to] = [indptr[r] as number, indptr[r + 1] as number];
         out[row] = { indices: indices.slice(from, to), values: values.slice(from, to) };

@@ -1,3 +1,4 @@
+import { CPU_TOKEN_BUDGET } from "../core/batches.js";
 import { emptyCorpus, wrongRun } from "../core/errors.js";
 import { allBy, byCall, byDefault, bySession } from "../lineage/set-by.js";
 import { noteReuse, withKept } from "../pass/kept.js";
@@ -58,7 +59,7 @@ export async function runSparse(
     rerun: options.rerun ?? false,
     space: () => {
       const { count, tokens } = chunks;
-      const size = { rows: count, tokens, tokenBudget: settings.tokenBudget };
+      const size = { rows: count, tokens, tokenBudget: settings.tokenBudget ?? CPU_TOKEN_BUDGET };
       const cached = cacheBytes(
         count,
         models.map(() => 8 * SPLADE_TERMS),

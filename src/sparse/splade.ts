@@ -1,6 +1,7 @@
 import { nonFiniteVector } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
 import type { KeptOf } from "../pass/kept.js";
+import type { PassBatch } from "../pass/run.js";
 import { runTextPass } from "../pass/texts.js";
 import { unpackSparse } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
@@ -39,6 +40,7 @@ export async function encodeSplade(
     count: chunks.count,
     items: chunks.range(),
     item: (row) => chunks.read(row),
+    nameOf: async (row) => (await chunks.read(row)).id,
     encode: (tokenizer, { text }) => tokenizer.encode(model.card.documentPrefix + text, model.maxTokens),
     settings,
     kept: rows && { rows, text: ({ text }) => text },
@@ -46,12 +48,12 @@ export async function encodeSplade(
   });
   const from = performance.now();
   try {
-    const { batches } = pass.plan;
+    const { batches } = pass;
     const terms = new Uint32Array(chunks.count);
-    const frame = async (i: number) => unpackSparse(await pass.journal.read(i), batches[i]?.rows.length ?? 0);
-    for (let i = 0; i < batches.length; i++) {
-      const { indptr } = await frame(i);
-      batches[i]?.rows.forEach((row, r) => {
+    const read = async ({ rows, frame }: PassBatch) => unpackSparse(await pass.journal.read(frame), rows.length);
+    for (const batch of batches) {
+      const { indptr } = await read(batch);
+      batch.rows.forEach((row, r) => {
         terms[row] = (indptr[r + 1] as number) - (indptr[r] as number);
       });
     }
@@ -61,9 +63,9 @@ export async function encodeSplade(
     const files = sparseNames(key);
     const out = await openSparseWriter(work.dir, files, offsets);
     try {
-      for (let i = 0; i < batches.length; i++) {
-        const { indptr, indices, values } = await frame(i);
-        for (const [r, row] of (batches[i]?.rows ?? []).entries()) {
+      for (const batch of batches) {
+        const { indptr, indices, values } = await read(batch);
+        for (const [r, row] of batch.rows.entries()) {
           const [a, b] = [indptr[r] as number, indptr[r + 1] as number];
           const rowValues = values.subarray(a, b);
           if (!rowValues.every(Number.isFinite)) {
@@ -82,7 +84,7 @@ export async function encodeSplade(
     return {
       name: key,
       engine: "splade",
-      model: modelUse(model),
+      model: modelUse(model, work.deviceKind),
       space: spladeSpace(model),
       rows: chunks.count,
       terms: offsets.at(-1) as number,

@@ -7,6 +7,8 @@ export interface SessionLayout {
   readonly sessionFile: string;
   readonly lockFile: string;
   readonly historyFile: string;
+  /** What passes found out about batches, by device and model. */
+  readonly budgetsFile: string;
   /** Vectors that came along with a moved session, until this machine's cache has them. */
   readonly movedVectorsFile: string;
   /** The ledger of GPU time that came along with a moved session, until this machine's has its lines. */
@@ -32,6 +34,7 @@ export function layoutOf(dir: string): SessionLayout {
     sessionFile: join(dir, "session.json"),
     lockFile: join(dir, "session.lock"),
     historyFile: join(dir, "history.jsonl"),
+    budgetsFile: join(dir, "budgets.json"),
     movedVectorsFile: join(dir, MOVED_VECTORS),
     movedLedgerFile: join(dir, GPU_LEDGER),
     runsDir,

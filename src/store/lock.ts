@@ -2,6 +2,7 @@ import { readFileSync, unlinkSync } from "node:fs";
 import { type FileHandle, link, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { type RagError, sessionInUse, storeWriteFailed } from "../core/errors.js";
+import { processRuns, processStart } from "../core/process-start.js";
 
 /** A lock file held by this process. */
 export interface FileLock {
@@ -33,7 +34,7 @@ export async function takeLock(
   what: string,
   inUse: (owner: LockOwner | null) => RagError,
 ): Promise<FileLock> {
-  const me: LockOwner = { pid: process.pid, host: hostname(), started: startOf(process.pid) };
+  const me: LockOwner = { pid: process.pid, host: hostname(), started: processStart(process.pid) };
   for (let attempt = 0; ; attempt++) {
     const file = await open(path, "wx").catch((cause: NodeJS.ErrnoException) => {
       if (cause.code === "EEXIST") return null;
@@ -130,12 +131,7 @@ async function alive(owner: LockOwner, path: string): Promise<boolean> {
     await new Promise((resolve) => setTimeout(resolve, 1.5 * BEAT_MS));
     return (await touchedAt(path)) !== touched;
   }
-  try {
-    process.kill(owner.pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-  return startOf(owner.pid) === owner.started;
+  return processRuns(owner.pid, owner.started);
 }
 
 /** When a lock's holder was last seen, in milliseconds; 0 where the file is gone. */
@@ -144,14 +140,4 @@ async function touchedAt(path: string): Promise<number> {
     (s) => s.mtimeMs,
     () => 0,
   );
-}
-
-/** Field 22 of /proc/PID/stat; empty where there is no /proc. */
-function startOf(pid: number): string {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
 }

@@ -1,3 +1,5 @@
+import { covered } from "../core/stats.js";
+import type { DeviceEvent, DeviceReport, LeaseEvent } from "../schema/device-types.js";
 import type { BatchRecord, MemorySeries, StageTelemetry } from "../schema/types.js";
 
 /** Collects what a stage measures while it runs. Times are seconds since the stage began, earlier attempts included. */
@@ -11,6 +13,12 @@ export interface Recorder {
   phase(name: string, seconds: number): void;
   /** Runs `work` and adds its time to a phase. */
   timed<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** Readings of a device's memory, with times since the stage began. */
+  memory(series: MemorySeries): void;
+  /** What a device did in a pass, its turns on it, and what happened there. */
+  device(report: DeviceReport): void;
+  lease(event: LeaseEvent): void;
+  event(event: Omit<DeviceEvent, "at">): void;
   finish(): StageTelemetry;
 }
 
@@ -40,7 +48,12 @@ export function startRecorder(start: number = performance.now()): Recorder {
   let earlier = 0;
   const phases: Record<string, number> = {};
   const batches: BatchRecord[] = [];
+  const underWay = new Map<string, { count: number; since: number }>();
   const memory = new Map<string, Series>();
+  const sampled: MemorySeries[] = [];
+  const devices: DeviceReport[] = [];
+  const leases: LeaseEvent[] = [];
+  const events: DeviceEvent[] = [];
 
   const now = () => earlier + (performance.now() - start) / 1000;
   const phase = (name: string, seconds: number) => {
@@ -64,31 +77,41 @@ export function startRecorder(start: number = performance.now()): Recorder {
     takeOver(record, reading) {
       earlier = Math.max(earlier, record.at);
       batches.push(record);
-      phase("encode", record.seconds);
       if (reading) sample(record.device, record.at, reading);
     },
     batch(record, reading) {
       const full = { ...record, at: now() };
       batches.push(full);
-      phase("encode", record.seconds);
       if (reading) sample(record.device, full.at, reading);
       return full;
     },
     async timed(name, work) {
-      const from = performance.now();
+      // What runs at once, on several devices, takes its time once.
+      const under = underWay.get(name) ?? { count: 0, since: 0 };
+      underWay.set(name, under);
+      if (under.count++ === 0) under.since = performance.now();
       try {
         return await work();
       } finally {
-        phase(name, (performance.now() - from) / 1000);
+        if (--under.count === 0) phase(name, (performance.now() - under.since) / 1000);
       }
     },
+    memory: (series) => sampled.push(series),
+    device: (report) => devices.push(report),
+    lease: (event) => leases.push(event),
+    event: (event) => events.push({ ...event, at: now() }),
     finish: () => ({
       startedAt: new Date(startedAt).toISOString(),
       finishedAt: new Date(startedAt + performance.now() - start).toISOString(),
       seconds: now(),
-      phases,
+      // Batches on two devices at once took their time once.
+      phases:
+        batches.length > 0 ? { ...phases, encode: covered(batches.map((b) => [b.at - b.seconds, b.at])) } : phases,
       batches,
-      memory: [...memory.values()],
+      memory: [...memory.values(), ...sampled],
+      devices,
+      leases,
+      events,
     }),
   };
 }

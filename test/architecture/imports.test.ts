@@ -12,12 +12,13 @@ const rooms: Record<string, readonly string[]> = {
   store: ["schema", "core"],
   archive: ["schema", "core"],
   telemetry: ["schema", "core"],
+  budget: ["schema", "core"],
   runtime: ["schema", "core"],
   charts: ["schema", "core", "telemetry"],
   lineage: ["schema", "core", "store", "runtime"],
   care: ["schema", "core", "store"],
   "stage.ts": ["schema", "core", "store", "telemetry", "runtime", "charts", "lineage", "care"],
-  pass: ["schema", "core", "store", "telemetry", "runtime", "stage.ts"],
+  pass: ["schema", "core", "store", "telemetry", "budget", "runtime", "stage.ts"],
   ...Object.fromEntries(
     ["models", "chunk", "dense", "sparse", "fuse", "rerank", "export"].map((stage) => [
       stage,
@@ -69,7 +70,7 @@ const queryEncoders = ["dense/query.ts", "sparse/query.ts"];
 
 /** A package has one importer, so that what we need of it stands in one place. */
 const packages: Record<string, readonly string[]> = {
-  "onnxruntime-node": ["runtime/worker.ts"],
+  "onnxruntime-node": ["runtime/onnx-backend.ts"],
   "@huggingface/tokenizers": ["runtime/tokenizer.ts"],
   vega: ["charts/render.ts"],
   "vega-lite": ["charts/render.ts"],

@@ -45,6 +45,7 @@ const space: VectorSpace = {
   model: "bench",
   fingerprint: "0".repeat(64),
   dtype: "fp32",
+  device: "cpu",
   pooling: "mean",
   normalize: true,
   prefix: "",
@@ -102,7 +103,7 @@ async function costOfKeeping(): Promise<void> {
     pooling: "mean",
     normalize: true,
     threads,
-    device: "cpu",
+    provider: { kind: "cpu" },
   });
   /** As the pass does it: one batch always waits in the inference process, and a batch is kept before the next counts. */
   const pass = async (round: number, kept: KeptRows | null) => {

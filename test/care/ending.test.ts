@@ -47,7 +47,7 @@ async function stoppedWithin() {
   for (let attempt = 0; attempt < 12; attempt++) {
     const here = await anotherMachine(documents);
     const error = passWithin(here, seconds);
-    const [, done, all] = /(\d+) of (\d+) batches/.exec(error?.message ?? "") ?? [];
+    const [, done, all] = /(\d+) of (\d+) rows/.exec(error?.message ?? "") ?? [];
     if (error?.code === "session_ending" && Number(done) > 0)
       return { here, message: error.message, done: Number(done), all: Number(all) };
     assert.ok(error === null || error.code === "session_ending", error?.message);
@@ -72,16 +72,16 @@ test("a pass that the session's end stops: packed without a word, it goes on in 
   assert.match(message, /endMarginMinutes: 0/);
   const { runs } = JSON.parse(String((await entriesOf(to)).get("session-pack.json")));
   const making = runs.find((run: { state: string }) => run.state === "in the making");
-  assert.equal(making.batches, done, "every batch that was done is in the pack, and no more");
-  assert.ok(done < all);
+  assert.ok(making.batches > 0 && done < all);
 
   const there = await anotherMachine(documents);
   const session = await rag.openSession({ ...there.options(small), from: to });
   await rm(here.root, { recursive: true });
   const { chunks, dense, collection } = await runCells(session, there.files);
   assert.ok(chunks.reused);
-  assert.equal(dense.resumedBatches, done);
-  assert.equal(dense.telemetry.batches.length, all);
+  assert.equal(dense.resumedBatches, making.batches, "every batch that was done came along");
+  const before = dense.telemetry.batches.slice(0, making.batches).reduce((sum, { rows }) => sum + rows, 0);
+  assert.deepEqual([before, dense.count], [done, all]);
   assert.ok(collection.checks.every(({ passed }) => passed));
   const again = await filesBelow(session.dir);
   session.close();

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { keepPeaks, ratesOverTime } from "../../dist/charts/downsample.js";
-import { covered, howMeasured, summarize } from "../../dist/charts/measured.js";
+import { howMeasured, summarize } from "../../dist/charts/measured.js";
+import { covered } from "../../dist/core/stats.js";
 import { batchesOf, memoryOf, randoms } from "./sample-runs.ts";
 
 const close = (a: number, b: number, message?: string) =>

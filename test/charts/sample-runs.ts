@@ -1,5 +1,5 @@
 /** Made-up runs with realistic numbers, the same on every call: what the tests of cards and charts look at. */
-import { planBatches } from "../../dist/core/batches.js";
+import { planBatches, rowsWithin } from "../../dist/core/batches.js";
 import { sha256 } from "../../dist/core/hash.js";
 import { histogram } from "../../dist/core/histogram.js";
 import type {
@@ -66,7 +66,7 @@ export function batchesOf(
   const next = normals(seed);
   const lengths = Array.from({ length: rows }, () => Math.round(Math.min(256, Math.max(8, 120 + 55 * next()))));
   let at = from;
-  return planBatches(lengths, 1024).batches.map((batch, index) => {
+  return planBatches(lengths, rowsWithin(1024)).batches.map((batch, index) => {
     const paddedTokens = batch.rows.length * batch.paddedTo;
     const tokens = batch.rows.reduce((n, row) => n + (lengths[row] as number), 0);
     const seconds = (paddedTokens / speed) * (1 + 0.06 * Math.abs(next()) + (index % 37 === 11 ? 0.5 : 0));
@@ -97,6 +97,9 @@ function telemetry(seconds: number, more: Partial<StageTelemetry> = {}): StageTe
     phases: {},
     batches: [],
     memory: [],
+    devices: [],
+    leases: [],
+    events: [],
     ...more,
   };
 }

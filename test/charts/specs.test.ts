@@ -62,7 +62,17 @@ test("a long memory series loses no peak, and says how it was thinned", () => {
 });
 
 test("a stage without numbers has no empty charts", () => {
-  const bare = { seconds: 0, startedAt: "", finishedAt: "", phases: {}, batches: [], memory: [] };
+  const bare = {
+    seconds: 0,
+    startedAt: "",
+    finishedAt: "",
+    phases: {},
+    batches: [],
+    memory: [],
+    devices: [],
+    leases: [],
+    events: [],
+  };
   assert.deepEqual(chartsOf({ ...sample.denseRun(), nearestBins: [], telemetry: bare }), []);
   assert.deepEqual(chartsOf({ ...sample.fusedRun(), results: [], sources: ["dense:m"] }), []);
   assert.deepEqual(chartsOf({ ...sample.rerankRun(), results: [], logitBins: [], telemetry: bare }), []);

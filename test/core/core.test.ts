@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { planBatches } from "../../dist/core/batches.js";
+import { planBatches, rowsWithin } from "../../dist/core/batches.js";
 import { quote } from "../../dist/core/errors.js";
 import { canonicalJson, contentId, contentUuid } from "../../dist/core/hash.js";
 import { histogram } from "../../dist/core/histogram.js";
@@ -13,7 +13,7 @@ test("a plan holds every row once, within the budget, longest first", () => {
   for (let round = 0; round < 200; round++) {
     const lengths = Array.from({ length: Math.floor(next() * 300) }, () => 1 + Math.floor(next() * 600));
     const budget = 64 + Math.floor(next() * 2000);
-    const { batches, tokens, paddedTokens } = planBatches(lengths, budget, 32);
+    const { batches, tokens, paddedTokens } = planBatches(lengths, rowsWithin(budget), 32);
     const rows = batches.flatMap((batch) => batch.rows);
     assert.deepEqual(
       [...rows].sort((a, b) => a - b),
@@ -40,7 +40,7 @@ test("a plan holds every row once, within the budget, longest first", () => {
 test("sorting by length keeps padding small where the naive order does not", () => {
   const next = random(3);
   const lengths = Array.from({ length: 2000 }, () => 30 + Math.floor(next() * 226));
-  const { tokens, paddedTokens } = planBatches(lengths, 1024);
+  const { tokens, paddedTokens } = planBatches(lengths, rowsWithin(1024));
   let naive = 0;
   for (let i = 0; i < lengths.length; i += 8) naive += 8 * Math.max(...lengths.slice(i, i + 8));
   assert.ok(paddedTokens / tokens < 1.02, `${paddedTokens / tokens}`);

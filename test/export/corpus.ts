@@ -44,6 +44,9 @@ const telemetry = (batches: number, model: string): StageTelemetry => ({
     seconds: 0.25 + index / 8,
     at: 1 + index,
   })),
+  devices: [],
+  leases: [],
+  events: [],
   memory: [
     {
       device: "cpu",

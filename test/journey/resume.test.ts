@@ -62,7 +62,7 @@ test("the inference process is killed: the error names stage, model and batch; t
     (e: rag.RagError) => e,
   );
   assert.equal(error.code, "inference_process_died");
-  assert.match(error.message, /dense stage, model "sample-dense", at batch \d+ of \d+/);
+  assert.match(error.message, /dense stage, model "sample-dense", with \d+ of \d+ rows done/);
   const run = await rag.runDense(session, chunks);
   assert.ok(run.resumedBatches > 0 && !run.reused);
   assert.ok((await vectorsOf(run)).equals(undisturbed), "byte-identical to an undisturbed run");
@@ -84,7 +84,7 @@ test("Stop: the cell rejects within 300 ms, the process is gone, and the cell ru
   );
   const took = performance.now() - pressed;
   assert.equal(error.code, "stopped");
-  assert.match(error.message, /batch \d+ of \d+.*run the cell again/);
+  assert.match(error.message, /\d+ of \d+ rows done.*run the cell again/);
   assert.ok(took < 300, `${took.toFixed(0)} ms`);
   await until(() => (inferenceProcesses().length === 0 ? true : null), "the process to end", 2000);
   const run = await rag.runDense(session, chunks);

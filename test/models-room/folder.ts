@@ -15,7 +15,7 @@ export function tempRoot(): string {
 
 /** Roots to look in, with nothing pinned. */
 export function placesIn(roots: readonly string[], dtype = "fp32", more: Partial<Places> = {}): Places {
-  return { roots, dtype, lockPath: null, memory: new Map(), located: new Map(), ...more };
+  return { roots, dtype: () => dtype, lockPath: null, memory: new Map(), located: new Map(), ...more };
 }
 
 /** Writes files by path, with what they hold. */

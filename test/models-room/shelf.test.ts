@@ -12,7 +12,7 @@ const settings = (modelDirs: string[]): ShelfSettings => ({
   cacheDir: join(tempRoot(), "none"),
   modelLock: join(tempRoot(), "none.json"),
   hubEndpoint: "http://127.0.0.1:9",
-  dtype: "fp32",
+  dtype: () => "fp32",
 });
 const failsWith = (code: string, word: string) => (error: unknown) =>
   error instanceof RagError && error.code === code && error.message.includes(word);

@@ -15,7 +15,7 @@ rmSync(path, { force: true });
 const cards = registryRows.filter(({ hubId }) => hubId.startsWith("rag-cells/sample-"));
 const located = await locateModels(cards, {
   roots: [folder],
-  dtype: "fp32",
+  dtype: () => "fp32",
   lockPath: null,
   memory: new Map(),
   located: new Map(),

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { rowsWithin } from "../../dist/core/batches.js";
 import * as rag from "../../dist/index.js";
 import { planPass } from "../../dist/pass/plan.js";
 import { runTextPass } from "../../dist/pass/texts.js";
+import { CPU } from "../../dist/runtime/devices/types.js";
 import { splitRows, unpackDense } from "../../dist/runtime/row-bytes.js";
 import type { KeptRows } from "../../dist/schema/kept-rows.js";
 import type { LocatedModel } from "../../dist/schema/model-types.js";
@@ -43,6 +45,7 @@ function keysOf(hashes: Uint8Array): string[] {
 async function dense(kept: KeptRows | null, count = texts.length) {
   const session = await rag.openSession(sampleOptions(await scratch("kept"), { tokenBudget: 160 }));
   const [model] = (await contextOf(session).locate([{ key: "sample-dense", role: "dense" }])) as [LocatedModel];
+  const { settings } = session;
   session.close();
   const notes: string[] = [];
   const recorder = startRecorder();
@@ -51,11 +54,14 @@ async function dense(kept: KeptRows | null, count = texts.length) {
     id: "dense-0123456789abcdef",
     dir: await scratch("pass"),
     recorder,
+    deviceKind: "cpu",
+    devices: async () => [CPU],
+    budgets: { read: async () => ({ budget: null, damaged: false }), write: async () => {} },
     signal: new AbortController().signal,
     progress: () => line,
     note: (code) => notes.push(code),
     resumed() {},
-    betweenBatches() {},
+    due: () => false,
   };
   const pass = await runTextPass(work, {
     stage: "dense",
@@ -65,13 +71,14 @@ async function dense(kept: KeptRows | null, count = texts.length) {
     items: texts.slice(0, count),
     item: (row) => texts[row] as string,
     encode: (tokenizer, text) => tokenizer.encode(text, model.maxTokens),
-    settings: { tokenBudget: 160, threads: 1 },
+    nameOf: async (row) => `text ${row}`,
+    settings,
     kept: kept && { rows: kept, text: (text) => text },
     unit: "texts",
   });
   const rows: Float32Array[] = new Array(count);
-  for (const [i, batch] of pass.plan.batches.entries()) {
-    const payload = await pass.journal.read(i);
+  for (const batch of pass.batches) {
+    const payload = await pass.journal.read(batch.frame);
     for (const [r, row] of splitRows(payload, "dense", batch.rows.length).entries())
       rows[batch.rows[r] as number] = unpackDense(row);
   }
@@ -124,22 +131,26 @@ test("a plan has every row once: kept ones in blocks in order, the others in bat
   const known = Uint8Array.from({ length: count }, (_, i) => (i % 10 === 0 ? 0 : 1));
   const measured = { lengths, truncated: 2, lostTokens: 9, hashes: new Uint8Array(count * 32) };
   const rows: KeptRows = { known: async () => known, take: async () => [], keep: async () => {} };
-  const plan = await planPass(measured, 0, { tokenBudget: 1024, maxRows: 256 }, rows);
+  const rule = { rowsFor: rowsWithin(1024), maxRows: 256 };
+  const plan = await planPass(measured, 0, rule, rows);
   assert.deepEqual(
-    plan.batches.slice(0, plan.keptBlocks).map((block) => block.rows.length),
+    plan.keptBlocks.map((block) => block.length),
     [2048, 2048, 404],
   );
-  const all = plan.batches.flatMap((batch) => batch.rows);
+  const computed = (plan.batches ?? []).flatMap((batch) => batch.rows);
+  const all = [...plan.keptBlocks.flat(), ...computed];
   assert.deepEqual(
     [...all].sort((a, b) => a - b),
     Array.from({ length: count }, (_, i) => i),
   );
-  const computed = plan.batches.slice(plan.keptBlocks).flatMap((batch) => batch.rows);
   assert.ok(computed.length === 500 && computed.every((row) => row % 10 === 0));
-  assert.equal(
-    plan.tokens,
-    computed.reduce((sum, row) => sum + (lengths[row] as number), 0),
+  const none = await planPass({ ...measured, hashes: null }, 0, rule, null);
+  assert.equal(none.keptBlocks.length, 0);
+  const free = await planPass(measured, 0, { ...rule, rowsFor: null }, rows);
+  assert.equal(free.batches, null);
+  assert.deepEqual(free.queue?.rows, computed, "the same rows, longest first, for devices to cut");
+  assert.deepEqual(
+    free.queue?.lengths,
+    computed.map((row) => lengths[row]),
   );
-  const none = await planPass({ ...measured, hashes: null }, 0, { tokenBudget: 1024, maxRows: 256 }, null);
-  assert.equal(none.keptBlocks, 0);
 });

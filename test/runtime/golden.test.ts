@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { planBatches } from "../../dist/core/batches.js";
+import { planBatches, rowsWithin } from "../../dist/core/batches.js";
 import { sha256 } from "../../dist/core/hash.js";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import { loadTokenizer, padBatch, type Tokenizer } from "../../dist/runtime/tokenizer.js";
@@ -48,7 +48,7 @@ async function open<Item>(
     onnxFile,
     externalData: [],
     threads: 2,
-    device: "cpu",
+    provider: { kind: "cpu" },
     ...how,
   });
   t.after(() => encoder.close());
@@ -74,8 +74,8 @@ async function everyWay<Output>(
   const ways: Output[][] = [];
   const lengths = texts.map(({ ids }) => ids.length);
   for (const plan of [
-    planBatches(lengths, 1),
-    planBatches(lengths, 1024),
+    planBatches(lengths, rowsWithin(1)),
+    planBatches(lengths, rowsWithin(1024)),
     { batches: [{ rows: texts.map((_, i) => i) }] },
   ]) {
     const outputs: Output[] = [];

@@ -85,7 +85,7 @@ test("Stop in a real kernel: the batch ends, kernel and state live on, and Stop 
     const state = { count: 0, listeners: process.listenerCount("SIGINT"), code: "", stoppedAt: 0 };
     const rows = 96, length = 512, size = rows * length;
     const batch = { rows, length, ids: new Int32Array(size), mask: new Uint8Array(size).fill(1), types: new Uint8Array(size) };
-    const options = { model: "m", onnxFile: ${JSON.stringify(model)}, externalData: [], pooling: "mean", normalize: true, threads: 1, device: "cpu" };
+    const options = { model: "m", onnxFile: ${JSON.stringify(model)}, externalData: [], pooling: "mean", normalize: true, threads: 1, provider: { kind: "cpu" } };
     async function stage() {
       const stop = await stopSignal();
       try {

@@ -76,7 +76,7 @@ async function compare(t: TestContext, files: string, most: Record<string, numbe
   const size = { documents: documents.length, bytes, headings, names, targetTokens: 256, overlapTokens: 0 };
   check("chunk", chunkRunBytes(size), chunkBytes);
 
-  const pass = { rows: chunks.count, tokens: chunks.tokens, tokenBudget: session.settings.tokenBudget };
+  const pass = { rows: chunks.count, tokens: chunks.tokens, tokenBudget: session.settings.tokenBudget ?? 1024 };
   const [dense, denseBytes] = await written(session, rag.runDense(session, chunks));
   check("dense", denseRunBytes(pass, [{ dim: 128, kept: 128 }], 0), denseBytes);
   const [sparse, sparseBytes] = await written(session, rag.runSparse(session, chunks) as Promise<rag.SparseRun>);

@@ -16,6 +16,7 @@ const space: VectorSpace = {
   model: "a-model",
   fingerprint: "f".repeat(64),
   dtype: "fp32",
+  device: "cpu",
   pooling: "mean",
   normalize: true,
   prefix: "",
@@ -97,6 +98,7 @@ test("everything that decides a vector parts the spaces; a model's name does not
   const changes: Partial<VectorSpace>[] = [
     { fingerprint: "e".repeat(64) },
     { dtype: "int8" },
+    { device: "cuda" },
     { pooling: "cls" },
     { normalize: false },
     { prefix: "passage: " },

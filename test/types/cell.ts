@@ -78,8 +78,8 @@ await rag.openSession({ dir: "out" });
 await rag.openSession({ name: "types", denseModel: "sample-dense" });
 // @ts-expect-error a list of models, not one
 await rag.openSession({ name: "types", dense: "sample-dense" });
-// @ts-expect-error cpu or auto
-await rag.openSession({ name: "types", device: "cuda" });
+// @ts-expect-error one of the kinds of devices
+await rag.openSession({ name: "types", device: "tpu" });
 
 // @ts-expect-error the session comes first
 await rag.runDense(chunks, session);

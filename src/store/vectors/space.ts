@@ -1,4 +1,5 @@
 import { canonicalJson, sha256 } from "../../core/hash.js";
+import type { DeviceKind } from "../../schema/device-types.js";
 import type { Pooling } from "../../schema/model-types.js";
 import type { RowSpace } from "./payload.js";
 
@@ -12,6 +13,8 @@ export interface VectorSpace {
    */
   readonly fingerprint: string;
   readonly dtype: string;
+  /** Kind of device that computes: each has kernels of its own, so last bits differ, and more than those with fp16. */
+  readonly device: DeviceKind;
   readonly pooling: Pooling;
   /** Whether vectors are scaled to length 1. */
   readonly normalize: boolean;

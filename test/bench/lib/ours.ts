@@ -1,4 +1,4 @@
-import { planBatches } from "../../../dist/core/batches.js";
+import { planBatches, rowsWithin } from "../../../dist/core/batches.js";
 import { openEncoder } from "../../../dist/runtime/encoder.js";
 import { loadTokenizer, padBatch } from "../../../dist/runtime/tokenizer.js";
 import type { TokenBatch } from "../../../dist/runtime/types.js";
@@ -27,13 +27,13 @@ export async function ours(bench: DenseBench, threads: number, tokenBudget: numb
     pooling: "mean",
     normalize: true,
     threads,
-    device: "cpu",
+    provider: { kind: "cpu" },
   });
   const tokens = (row: number) => tokenizer.encode(texts[row] as string, MAX_TOKENS);
   const plan = () =>
     planBatches(
       texts.map((_, row) => tokens(row).ids.length),
-      tokenBudget,
+      rowsWithin(tokenBudget),
     );
   const batchOf = (rows: readonly number[]) => padBatch(rows.map(tokens), tokenizer.padId);
   let vectors = new Float32Array();

@@ -65,7 +65,7 @@ export function optionsFor(onnxFile: string, more: Partial<EncoderOptions> = {})
     pooling: "mean",
     normalize: false,
     threads: 1,
-    device: "cpu",
+    provider: { kind: "cpu" },
     ...more,
   };
 }

@@ -1,0 +1,84 @@
+/** How many tokens a batch should have for throughput's sake, in one bucket of lengths. */
+export interface Climb {
+  /** Tokens that the next batch should have, if memory allows. */
+  readonly target: number;
+  /** Tokens of the batches that ran best, and their throughput; null before any ran. */
+  best(): { readonly tokens: number; readonly tokensPerSecond: number } | null;
+  /** Learns from a batch that was computed. @param work arithmetic that it took, so that lengths compare */
+  ran(tokens: number, length: number, work: number, seconds: number): void;
+  /** A batch of so many tokens did not fit. */
+  shrink(tokens: number): void;
+}
+
+interface Level {
+  readonly tokens: number;
+  batches: number;
+  /** Best arithmetic in a second, and the tokens in a second that went with it. */
+  rate: number;
+  tokensPerSecond: number;
+}
+
+const GROWTH = 1.5;
+/** Batches of one size before the next is tried: the first one pays for new memory and new kernels. */
+const BATCHES = 2;
+/** A size is compared with one that is smaller by this factor, and has to be faster by this share. */
+const [APART, GAIN] = [1.4, 0.03];
+/** Sizes that are not faster before the climb ends. */
+const CHANCES = 2;
+
+/**
+ * Climbs to the knee of the throughput: sizes grow by half while they are faster,
+ * and the smallest that is as fast as the fastest is kept. A size's rate is its best
+ * batch: what disturbs a measurement makes it slower, never faster.
+ *
+ * @param settled true where an earlier pass found the size
+ */
+export function startClimb(first: number, settled: boolean): Climb {
+  const levels: Level[] = [];
+  let target = first;
+  let chances = settled ? 0 : CHANCES;
+
+  const fastest = () => Math.max(...levels.map(({ rate }) => rate));
+  const kept = () => levels.filter(({ rate }) => rate >= fastest() * (1 - GAIN)).reduce(smaller);
+
+  /** After enough batches of one size: larger, or back to the best. */
+  const decide = (level: Level, length: number): void => {
+    const below = levels.filter(({ tokens }) => tokens * APART <= level.tokens);
+    const base = below.reduce<Level | null>((most, other) => (most && most.tokens > other.tokens ? most : other), null);
+    if (base && level.rate < base.rate * (1 + GAIN)) chances--;
+    target = chances > 0 ? Math.max(level.tokens * GROWTH, level.tokens + length) : kept().tokens;
+  };
+
+  return {
+    get target() {
+      return target;
+    },
+    best() {
+      if (levels.length === 0) return null;
+      const { tokens, tokensPerSecond } = kept();
+      return { tokens, tokensPerSecond };
+    },
+    ran(tokens, length, work, seconds) {
+      // The last rows of a bucket and halves of a batch say nothing of the size that was wanted.
+      const isNear = ({ tokens: other }: Level) => Math.abs(tokens - other) <= Math.max(other * 0.05, length / 2);
+      let level = levels.find(isNear);
+      if (!level) {
+        level = { tokens, batches: 0, rate: 0, tokensPerSecond: 0 };
+        levels.push(level);
+      }
+      level.batches++;
+      const rate = work / Math.max(seconds, 1e-6);
+      if (rate > level.rate) Object.assign(level, { rate, tokensPerSecond: tokens / Math.max(seconds, 1e-6) });
+      const isLargest = levels.every((other) => other.tokens <= level.tokens);
+      if (chances > 0 && level.batches >= BATCHES && isLargest) decide(level, length);
+    },
+    shrink(tokens) {
+      for (let at = levels.length - 1; at >= 0; at--) if ((levels[at] as Level).tokens >= tokens) levels.splice(at, 1);
+      target = Math.min(target, tokens / 2);
+    },
+  };
+}
+
+function smaller(one: Level, other: Level): Level {
+  return other.tokens < one.tokens ? other : one;
+}

@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+
+/** When a process started, in clock ticks since boot: with its id it names one process, as ids are used again. Empty where there is no /proc. */
+export function processStart(pid: number): string {
+  return statOf(pid)?.[19] ?? "";
+}
+
+/** Whether the process of that id and start runs. One that has ended and waits for its parent to notice holds nothing any more. */
+export function processRuns(pid: number, started: string): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  const stat = statOf(pid);
+  if (!stat) return started === "";
+  return stat[19] === started && stat[0] !== "Z" && stat[0] !== "X";
+}
+
+/** /proc/PID/stat from its third field on, the state; a name before it may hold anything. */
+function statOf(pid: number): string[] | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return text.slice(text.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,155 @@
+import { longestFirst, planBatches } from "../core/batches.js";
+import { rowsFailed, stopped } from "../core/errors.js";
+import { requireDtype } from "../runtime/devices/dtype.js";
+import { CPU, type UsableDevice } from "../runtime/devices/types.js";
+import { padBatch } from "../runtime/tokenizer.js";
+import type { DeviceKind } from "../schema/device-types.js";
+import type { StageWork } from "../stage.js";
+import { driveAll, type FailedRow } from "./drive.js";
+import { withFleet } from "./fleet.js";
+import { frameWriter, type PassJournal, type PreparedBatch, rowsIn } from "./frames.js";
+import type { PassInput } from "./input.js";
+import { type Piece, workQueue } from "./queue.js";
+import { batchRule } from "./rule.js";
+import { openTuning } from "./tuning.js";
+
+/**
+ * Lets the devices compute every row that stands in no frame of the journal yet.
+ *
+ * @throws RagError `rows_failed` where single rows fit on no GPU and the settings do not give them to the CPU; those of the devices
+ */
+export async function computeRows(work: StageWork, input: PassInput, journal: PassJournal): Promise<void> {
+  const { pieces, lengths } = await waitingPieces(work.deviceKind, input, journal);
+  if (pieces.length === 0) return;
+  const devices = await work.devices();
+  for (const device of devices) requireDtype(input.model.card, input.model.dtype, device);
+  const failed = await computeOn(work, input, journal, devices, pieces, lengths);
+  if (failed.length === 0) return;
+  const named = await Promise.all(
+    failed.map(async ({ row, length, device }) => ({ name: await input.nameOf(row), length, device })),
+  );
+  const words = failed.at(-1)?.words as string;
+  if (input.settings.failedRows === "error" || devices.every(({ kind }) => kind === "cpu"))
+    throw rowsFailed(named, words);
+  const short = named.slice(0, 20).map(({ name, length }) => `${name} (${length} tokens)`);
+  const more = named.length > short.length ? ` and ${named.length - short.length} more` : "";
+  work.note(
+    "rows_on_cpu",
+    `${input.model.card.key}: ${failed.length} rows do not fit on a GPU even alone, and the CPU computed them: ${short.join(", ")}${more}.`,
+    failed.length,
+  );
+  const rest = piecesOf(
+    failed.map(({ row }) => row),
+    lengths,
+    batchRule("cpu", input),
+  );
+  const again = await computeOn(work, input, journal, [CPU], rest, lengths);
+  if (again.length > 0) throw rowsFailed(named, again.at(-1)?.words as string);
+}
+
+async function computeOn(
+  work: StageWork,
+  input: PassInput,
+  journal: PassJournal,
+  devices: readonly UsableDevice[],
+  pieces: readonly Piece[],
+  lengths: (row: number) => number,
+): Promise<FailedRow[]> {
+  const { stage, model, settings, count, unit } = input;
+  const onGpu = devices.some(({ kind }) => kind !== "cpu");
+  let done = rowsIn(journal);
+  const over = () => work.due({ model: model.card.key, done, total: count });
+  const progress = work.progress({ label: `${stage} · ${model.card.key}`, total: count, unit, before: done });
+  const writer = frameWriter(work, input, journal, (rows) => {
+    done += rows;
+    progress.update(done);
+  });
+  const prepare = async (rows: readonly number[]): Promise<PreparedBatch> => {
+    const prepared = await Promise.all(rows.map(input.row));
+    const texts = prepared.map(({ tokens }) => tokens());
+    return { rows, prepared, texts, padded: padBatch(texts, input.padId) };
+  };
+  const longest = pieces.reduce((most, { length }) => Math.max(most, length), 0);
+  const tuned = onGpu && settings.tokenBudget === null && !settings.deterministic;
+  const before = journal.frames.length;
+  try {
+    const fleetInput = {
+      ...input,
+      devices,
+      tuning: tuned ? openTuning(work, input, longest) : null,
+      computed: () => journal.frames.slice(before).flatMap(({ meta }) => meta.record ?? []),
+    };
+    const failed = await withFleet(work, fleetInput, ({ members, event }) =>
+      driveAll({
+        model: model.card.key,
+        members,
+        queue: workQueue(pieces, lengths),
+        lengths,
+        prepare,
+        writer,
+        over,
+        rules: { cut: !(settings.deterministic && onGpu), restart: onGpu },
+        event,
+      }),
+    );
+    await writer.settle();
+    if (over()) throw stopped("before the session's end");
+    if (failed.length > 0) progress.fail(`${failed.length} ${unit} did not fit`);
+    else progress.finish();
+    return failed;
+  } catch (error) {
+    progress.fail(error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+/** The rows that stand in no frame, as the plan has them, and the tokens of each. */
+async function waitingPieces(
+  kind: DeviceKind,
+  input: PassInput,
+  journal: PassJournal,
+): Promise<{ pieces: Piece[]; lengths: (row: number) => number }> {
+  const { plan, frames } = journal;
+  const done = new Set<number>();
+  for (const { meta } of frames) for (const row of meta.rows) done.add(row);
+  const known = new Map<number, number>();
+  const lengths = (row: number) => known.get(row) ?? 0;
+
+  const planned: Piece[] = [];
+  for (const { rows, paddedTo } of plan.batches ?? []) {
+    const left = rows.filter((row) => !done.has(row));
+    if (left.length === 0) continue;
+    for (const row of left) known.set(row, paddedTo);
+    planned.push({ rows: left, length: paddedTo, fixed: true, restarts: 0 });
+  }
+  const free: number[] = [];
+  plan.queue?.rows.forEach((row, i) => {
+    if (done.has(row)) return;
+    known.set(row, plan.queue?.lengths[i] as number);
+    free.push(row);
+  });
+  // What was kept when the plan was made and is gone now: it is counted again, since no plan has its length.
+  const gone = plan.keptBlocks.flatMap((rows) => rows.filter((row) => !done.has(row)));
+  for (const row of gone) known.set(row, (await input.row(row)).tokens().ids.length);
+  const rule = batchRule(kind, input);
+  return {
+    pieces: [...planned, ...piecesOf(free, lengths, { ...rule, rowsFor: null }), ...piecesOf(gone, lengths, rule)],
+    lengths,
+  };
+}
+
+function piecesOf(
+  rows: readonly number[],
+  lengths: (row: number) => number,
+  { rowsFor, maxRows }: ReturnType<typeof batchRule>,
+): Piece[] {
+  if (rows.length === 0) return [];
+  const table = new Uint32Array(rows.reduce((most, row) => Math.max(most, row), 0) + 1);
+  for (const row of rows) table[row] = lengths(row);
+  if (rowsFor) {
+    const { batches } = planBatches(table, rowsFor, maxRows, rows);
+    return batches.map(({ rows: taken, paddedTo }) => ({ rows: taken, length: paddedTo, fixed: true, restarts: 0 }));
+  }
+  const order = longestFirst(table, rows);
+  return [{ rows: order, length: table[order[0] as number] as number, fixed: false, restarts: 0 }];
+}

@@ -1,0 +1,132 @@
+import type { BatchBudget } from "../budget/types.js";
+import { rowsWithin } from "../core/batches.js";
+import type { UsableDevice } from "../runtime/devices/types.js";
+import { openEncoder } from "../runtime/encoder.js";
+import type { BatchReport, DenseBatch, Encoder, EncoderOptions, SparseBatch, TokenBatch } from "../runtime/types.js";
+import type { Rung } from "./ladder.js";
+
+/** What a device is opened with. */
+export interface MemberInput {
+  readonly device: UsableDevice;
+  readonly options: Omit<EncoderOptions, "provider" | "env">;
+  readonly signal: AbortSignal;
+  /** Most rows of a batch. */
+  readonly maxRows: number;
+  /** Tokens in a batch where the device has no budget of its own. */
+  readonly tokenBudget: number;
+  /** Seconds a batch may take; null for no limit. */
+  readonly timeoutSeconds: number | null;
+  /** Bytes in use on the device, from a reading that is younger than the call; null where nothing tells. */
+  readonly readBytes: () => Promise<number | null>;
+  /** A budget for the device once its model is loaded, from the bytes in use before and after; null where it needs none. */
+  readonly openBudget: (baseBytes: number | null, loadedBytes: number | null) => Promise<BatchBudget | null>;
+  /** Times what loading takes. */
+  readonly loading: (load: () => Promise<Encoder>) => Promise<Encoder>;
+  /** Told the process whose memory is to be read. */
+  readonly started: (pid: number) => void;
+}
+
+/** An answer, with the most bytes that were seen on the device meanwhile. */
+export interface MemberAnswer {
+  readonly output: DenseBatch | SparseBatch;
+  readonly report: BatchReport;
+  readonly peakBytes: number | null;
+}
+
+/** A device at work in a pass: its process, its budget, and where it stands on the ladder. */
+export interface Member {
+  readonly device: UsableDevice;
+  rung: Rung;
+  /** The process was ended for its memory, which its own end does not tell. */
+  watchdog: string | null;
+  /** Loads the model, where no process has it. @throws RagError those of `openEncoder` */
+  load(): Promise<Encoder>;
+  /** Rows of a length that a batch may have; 0 where not even one is expected to fit. */
+  rowsFor(length: number): number;
+  /** Why not even one row of this length may be tried. */
+  whyNone(length: number): string;
+  budget(): BatchBudget | null;
+  encode(batch: TokenBatch): Promise<MemberAnswer>;
+  /** A reading of the device's memory, as it comes in. */
+  saw(usedBytes: number): void;
+  /** Makes a new session in the same process. @throws RagError those of `Encoder.renew` */
+  renew(): Promise<void>;
+  /** Whether a process has the device. */
+  running(): boolean;
+  /** Ends the process; the next batch waits for a new one. */
+  end(): Promise<void>;
+  /** Ends the process from outside of its work; what it computes fails. */
+  kill(words: string): void;
+  /** Nodes by provider, as the first process that was asked said. */
+  placement(): Readonly<Record<string, number>> | null;
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** A device whose process starts when the first batch is due. */
+export function openMember(input: MemberInput): Member {
+  const { device, options, signal, maxRows, timeoutSeconds } = input;
+  const fixed = rowsWithin(input.tokenBudget);
+  let opening: Promise<Encoder> | null = null;
+  let budget: BatchBudget | null = null;
+  let placement: Readonly<Record<string, number>> | null = null;
+  let peak: number | null = null;
+
+  const open = async (): Promise<Encoder> => {
+    const before = budget ? null : await input.readBytes();
+    const { provider, env } = device;
+    const encoder = await openEncoder(
+      { ...options, provider, env, probe: options.probe === true && placement === null },
+      signal,
+    );
+    input.started(encoder.pid);
+    placement ??= encoder.placement;
+    const loaded = await input.readBytes();
+    if (budget) budget.renewed(loaded);
+    else budget = await input.openBudget(before, loaded);
+    return encoder;
+  };
+  const end = async () => {
+    const encoder = await opening?.catch(() => null); // A failure to load was thrown to who asked.
+    opening = null;
+    await encoder?.close();
+  };
+  const member: Member = {
+    device,
+    rung: 0,
+    watchdog: null,
+    load() {
+      opening ??= input.loading(open);
+      return opening;
+    },
+    rowsFor: (length) => Math.min(maxRows, budget ? budget.rowsFor(length) : fixed(length)),
+    whyNone: (length) =>
+      `one row of ${length} tokens is expected to need ${gigabytes(budget?.expectedBytes(1, length) ?? 0)} on ${device.name}, more than is planned for`,
+    budget: () => budget,
+    async encode(batch) {
+      const encoder = await member.load();
+      peak = null;
+      const answer = await encoder.encode(batch, timeoutSeconds ?? undefined);
+      return { ...answer, peakBytes: peak };
+    },
+    saw(usedBytes) {
+      peak = Math.max(peak ?? 0, usedBytes);
+    },
+    async renew() {
+      await (await member.load()).renew();
+      budget?.renewed(await input.readBytes());
+    },
+    running: () => opening !== null,
+    end,
+    kill(words) {
+      opening?.then(
+        (encoder) => encoder.kill(words),
+        () => {},
+      );
+    },
+    placement: () => placement,
+  };
+  return member;
+}

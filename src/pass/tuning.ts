@@ -1,0 +1,37 @@
+import { limitsOf } from "../budget/limits.js";
+import { openBudget } from "../budget/open.js";
+import type { BatchBudget, RememberedBudget } from "../budget/types.js";
+import type { UsableDevice } from "../runtime/devices/types.js";
+import type { StageWork } from "../stage.js";
+import type { PassInput } from "./input.js";
+
+/** How devices find out how large their batches may be, and what they found in earlier passes. */
+export interface Tuning {
+  /** A budget for a device, from the bytes in use there before and after its model was loaded. */
+  open(device: UsableDevice, baseBytes: number | null, loadedBytes: number | null): Promise<BatchBudget>;
+  /** Keeps what a device found for the next pass. */
+  remember(device: UsableDevice, found: RememberedBudget): Promise<void>;
+}
+
+/** The budgets of one pass. Devices of one product share what was found. @param longest tokens of its longest row */
+export function openTuning(work: StageWork, { model, settings }: PassInput, longest: number): Tuning {
+  const limits = limitsOf(settings.memoryCapBytes);
+  const { fingerprint, dtype, shape } = model;
+  const keyOf = ({ product }: UsableDevice) => ({ product, fingerprint, dtype });
+  let told = false;
+  return {
+    async open(device, baseBytes, loadedBytes) {
+      const { budget, damaged } = await work.budgets.read(keyOf(device));
+      if (damaged && !told) {
+        told = true;
+        work.note(
+          "budgets_damaged",
+          "What earlier passes had found about their batches can't be read; it is found anew.",
+        );
+      }
+      return openBudget({ shape, limits, baseBytes: baseBytes ?? 0, loadedBytes, longest, remembered: budget });
+    },
+    remember: (device, found) =>
+      found.buckets.length > 0 ? work.budgets.write(keyOf(device), found) : Promise.resolve(),
+  };
+}

@@ -1,0 +1,115 @@
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { leaseFolderUnfit } from "../core/errors.js";
+import { processRuns, processStart } from "../core/process-start.js";
+
+/** A place in the queue for a device. */
+export interface Place {
+  /** Who has the device while it is not our turn; null when it is. */
+  before(): { readonly pid: number; readonly owner: string } | null;
+  /** Gives the place up. Safe to call twice. */
+  leave(): void;
+}
+
+/** `000000012-4711-8812345-3`: a number, and whose it is. Who is first is decided by the whole name. */
+const TICKET = /^(\d{9})-(\d+)-(\d*)-\d+$/;
+let joined = 0;
+/** Files of this process, to be removed when it exits. */
+const mineToLeave = new Set<string>();
+process.once("exit", () => {
+  for (const path of mineToLeave) rmSync(path, { force: true });
+});
+
+/**
+ * Joins the queue for a device. It is a folder with a file for everybody who waits or has the device, and the
+ * first of those whose process lives has it: that of a process that was killed does not count from that moment, so nothing
+ * has to be cleaned up first. Names hold the process and its start, so a file says who it belongs to as soon as it exists.
+ *
+ * Numbers are drawn by looking, so two may draw at the same time, and a slow one may come
+ * up with a number below that of somebody who has the device already. Whoever finds a higher one than its own just
+ * after it has drawn therefore draws again; nobody who has once been first is ever overtaken.
+ *
+ * The folder is this user's own, in the temporary folder: processes see each other that share both, and their process ids.
+ *
+ * @throws RagError `lease_folder_unfit`
+ */
+export function joinQueue(device: string, owner: string): Place {
+  const folder = queueFolder(device);
+  const mine = `${process.pid}-${processStart(process.pid)}-${joined++}`;
+  let name: string;
+  for (;;) {
+    const last = living(folder).at(-1);
+    name = `${String(Number(last?.slice(0, 9) ?? 0) + 1).padStart(9, "0")}-${mine}`;
+    writeFileSync(join(folder, name), owner.slice(0, 200), { mode: 0o600 });
+    if (living(folder).at(-1) === name) break;
+    rmSync(join(folder, name), { force: true });
+  }
+  const ticket = name;
+  const path = join(folder, ticket);
+  mineToLeave.add(path);
+  return {
+    before() {
+      const first = living(folder)[0];
+      if (first === ticket) return null;
+      // Ours is gone where the temporary folder was cleaned: it is as if we came now.
+      if (first === undefined) {
+        queueFolder(device);
+        writeFileSync(path, owner.slice(0, 200), { mode: 0o600 });
+        return null;
+      }
+      return { pid: Number(first.split("-")[1]), owner: ownerIn(join(folder, first)) };
+    },
+    leave() {
+      mineToLeave.delete(path);
+      rmSync(path, { force: true });
+    },
+  };
+}
+
+/** Places of processes that live, the first one first. Others are cleared away: their names never come again. */
+function living(folder: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    // Somebody cleaned the temporary folder.
+    return [];
+  }
+  return names
+    .filter((name) => {
+      const [, , pid, started] = TICKET.exec(name) ?? [];
+      if (pid === undefined) return false;
+      if (processRuns(Number(pid), started ?? "")) return true;
+      rmSync(join(folder, name), { force: true });
+      return false;
+    })
+    .sort();
+}
+
+function ownerIn(path: string): string {
+  try {
+    return readFileSync(path, "utf8").slice(0, 200);
+  } catch {
+    return "";
+  }
+}
+
+/** The temporary folder is everybody's, and what has our name there may be another's trap. */
+function queueFolder(device: string): string {
+  const me = process.getuid?.();
+  const root = join(tmpdir(), `rag-cells-leases-${me ?? "all"}`);
+  const folder = join(root, device.replace(/[^\w-]/g, "_"));
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    const found = lstatSync(root);
+    if (!found.isDirectory()) throw leaseFolderUnfit(root, "it is no folder");
+    if (me !== undefined && found.uid !== me) throw leaseFolderUnfit(root, "it belongs to another user");
+    if (me !== undefined && (found.mode & 0o022) !== 0) throw leaseFolderUnfit(root, "others may write to it");
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw code === "lease_folder_unfit" ? error : leaseFolderUnfit(root, `the system says ${code}`);
+  }
+  return folder;
+}

@@ -1,0 +1,129 @@
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { processRuns, processStart } from "../../core/process-start.js";
+
+/** What a process has on a simulated GPU, as it wrote it down last. */
+export interface Holding {
+  readonly pid: number;
+  readonly bytes: number;
+  /** Milliseconds that it computed so far, a batch under way included. */
+  readonly busyMs: number;
+}
+
+/** This process's page in the book of a simulated GPU. */
+export interface Ledger {
+  /** Changes what this process holds; false, and nothing changed, where the GPU has not so much. */
+  hold(bytes: number): boolean;
+  readonly heldBytes: number;
+  /** The number of a new batch, counted over all processes that ever computed on the GPU. */
+  nextBatch(): number;
+  /** Begins or ends computing. */
+  busy(computes: boolean): void;
+}
+
+/** What stands in a process's file. `since` is when the batch under way began, by the system's monotonic clock. */
+interface Page {
+  readonly bytes: number;
+  readonly busyMs: number;
+  readonly since: number | null;
+}
+
+const RECORD_BYTES = 32;
+const NAME = /^(\d+)-(\d*)\.json$/;
+
+/** Folder of one simulated GPU. */
+export function gpuFolder(stateDir: string, index: number): string {
+  return join(stateDir, `gpu-${index}`);
+}
+
+/** Milliseconds of the clock that all processes of a machine share. */
+export function sharedClock(): number {
+  return Number(process.hrtime.bigint() / 1000n) / 1000;
+}
+
+/**
+ * What the living processes have on a GPU. The page of a process that is gone does not count, whatever ended it: its
+ * memory is free at that moment, as on a real GPU.
+ */
+export function holdings(folder: string): Holding[] {
+  const now = sharedClock();
+  return readdirSync(folder).flatMap((name) => {
+    const [, pid, started] = NAME.exec(name) ?? [];
+    if (pid === undefined || started === undefined || !processRuns(Number(pid), started)) return [];
+    try {
+      const { bytes, busyMs, since } = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
+      return [{ pid: Number(pid), bytes, busyMs: busyMs + (since === null ? 0 : now - since) }];
+    } catch {
+      // Its last process ended meanwhile and took the folder away.
+      return [];
+    }
+  });
+}
+
+/** Opens this process's page. */
+export function openLedger(stateDir: string, index: number, memoryBytes: number): Ledger {
+  const folder = gpuFolder(stateDir, index);
+  const name = `${process.pid}-${processStart(process.pid)}`;
+  let page: Page = { bytes: 0, busyMs: 0, since: null };
+
+  const write = (next: Page) => {
+    // Whole or not at all: others read at any moment.
+    const aside = join(folder, `.${name}.tmp`);
+    writeFileSync(aside, JSON.stringify(next));
+    renameSync(aside, join(folder, `${name}.json`));
+    page = next;
+  };
+  const others = () => holdings(folder).reduce((sum, { pid, bytes }) => sum + (pid === process.pid ? 0 : bytes), 0);
+
+  write(page);
+  return {
+    get heldBytes() {
+      return page.bytes;
+    },
+    hold(bytes) {
+      if (bytes > page.bytes && others() + bytes > memoryBytes) return false;
+      const before = page;
+      write({ ...page, bytes });
+      // Two that ask at the same moment see each other here, and both step back.
+      if (bytes > before.bytes && others() + bytes > memoryBytes) {
+        write(before);
+        return false;
+      }
+      return true;
+    },
+    nextBatch: () => appendRecord(join(folder, "batches")),
+    busy(computes) {
+      const now = sharedClock();
+      const busyMs = page.busyMs + (page.since === null ? 0 : now - page.since);
+      write({ ...page, busyMs, since: computes ? now : null });
+    },
+  };
+}
+
+/** Appends a record of this process and finds it again: its place is a number that no other process gets. */
+function appendRecord(path: string): number {
+  const record = Buffer.alloc(RECORD_BYTES, " ");
+  record.write(`${process.pid} ${process.hrtime.bigint()}`);
+  const file = openSync(path, "a+");
+  try {
+    writeSync(file, record);
+    const found = Buffer.alloc(RECORD_BYTES);
+    for (let at = Math.floor(fstatSync(file).size / RECORD_BYTES) - 1; at >= 0; at--) {
+      readSync(file, found, 0, RECORD_BYTES, at * RECORD_BYTES);
+      if (found.equals(record)) return at;
+    }
+    throw new Error("the batches of the simulation can't be counted");
+  } finally {
+    closeSync(file);
+  }
+}

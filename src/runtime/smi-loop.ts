@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import type { NvidiaSmi } from "./devices/types.js";
+
+/** What nvidia-smi says of one GPU. */
+export interface SmiReading {
+  readonly uuid: string;
+  readonly usedBytes: number;
+  /** 0..1; null where it does not say. */
+  readonly utilisation: number | null;
+}
+
+/** An nvidia-smi that reads again and again. */
+export interface SmiLoop {
+  /** What went wrong with it, in words. */
+  readonly notes: readonly string[];
+  /** Whether it was given up: no reading comes any more. */
+  readonly lost: boolean;
+  stop(): Promise<void>;
+}
+
+const FIELDS = ["uuid", "memory.used", "utilization.gpu"] as const;
+/** A line of ours has some sixty characters. */
+const MOST_LINE = 400;
+const MOST_NOTES = 20;
+const MOST_RESTARTS = 5;
+const RESTART_MS = 500;
+/** Without persistence mode the first reading wakes every GPU. */
+const SILENT_MS = 20_000;
+const STOP_MS = 1000;
+const LINE = /^(GPU-[0-9a-fA-F-]{1,60}), *(\d{1,9}), *(\d{1,3}|\[?N\/A\]?|\[Not Supported\]|\[Unknown Error\])\s*$/;
+
+/**
+ * Starts nvidia-smi once for all its GPUs, in its loop mode. It is in a process group of its own: an interrupt of the notebook is not for
+ * it. It ends when this process does, however that ends: at the next line that it writes to the pipe that has no
+ * reader any more. One that dies is started again, a few times.
+ */
+export function startSmiLoop(smi: NvidiaSmi, everyMs: number, onReading: (reading: SmiReading) => void): SmiLoop {
+  const notes: string[] = [];
+  let restarts = 0;
+  let misread = 0;
+  let lost = false;
+  let over = false;
+  let child: ChildProcess;
+  let gone: Promise<void>;
+  let timer: NodeJS.Timeout | undefined;
+  let heard = performance.now();
+
+  const note = (words: string) => {
+    if (notes.length < MOST_NOTES) notes.push(words);
+  };
+  const line = (text: string) => {
+    const reading = readLine(text);
+    heard = performance.now();
+    if (reading) onReading(reading);
+    else if (text.trim() !== "" && misread++ === 0) note(`nvidia-smi wrote a line that can't be read: ${plain(text)}`);
+  };
+  const kill = () => void child.kill("SIGKILL");
+
+  const start = () => {
+    heard = performance.now();
+    const args = [`--query-gpu=${FIELDS.join(",")}`, "--format=csv,noheader,nounits", "-lms", String(everyMs)];
+    child = spawn(smi.command, args, {
+      cwd: "/",
+      env: { ...smi.env, LC_ALL: "C" },
+      stdio: ["ignore", "pipe", "ignore"],
+      detached: true,
+    });
+    const split = splitLines(line);
+    child.stdout?.setEncoding("latin1").on("data", split);
+    child.unref();
+    (child.stdout as Socket | null)?.unref();
+    process.once("exit", kill);
+    gone = new Promise((resolve) => {
+      const ended = (words: string) => {
+        process.removeListener("exit", kill);
+        resolve();
+        if (over) return;
+        if (restarts === MOST_RESTARTS) {
+          lost = true;
+          note(
+            `nvidia-smi ${words}; it was started ${restarts + 1} times and is given up: nothing is read from then on`,
+          );
+          return;
+        }
+        note(`nvidia-smi ${words}, and was started again`);
+        timer = setTimeout(start, RESTART_MS * 2 ** restarts++).unref();
+      };
+      child.once("error", (error) => ended(`could not be started: ${plain(error.message)}`));
+      child.once("exit", (code, signal) => ended(`ended with ${signal ?? `exit code ${code}`}`));
+    });
+  };
+  start();
+  const listen = setInterval(() => {
+    if (lost || performance.now() - heard < SILENT_MS) return;
+    note(`nvidia-smi wrote nothing for ${SILENT_MS / 1000} s`);
+    heard = performance.now();
+    kill();
+  }, SILENT_MS / 10).unref();
+
+  return {
+    notes,
+    get lost() {
+      return lost;
+    },
+    async stop() {
+      over = true;
+      clearTimeout(timer);
+      clearInterval(listen);
+      kill();
+      // A tool that hangs in the driver dies when the driver lets it. The timer keeps the program alive meanwhile, as nothing else may.
+      await new Promise<void>((resolve) => {
+        const limit = setTimeout(resolve, STOP_MS);
+        gone.then(() => {
+          clearTimeout(limit);
+          resolve();
+        });
+      });
+    },
+  };
+}
+
+/** A line as nvidia-smi writes it; null for anything else, such as half of one. */
+export function readLine(text: string): SmiReading | null {
+  const [, uuid, used, percent] = LINE.exec(text) ?? [];
+  if (uuid === undefined || used === undefined) return null;
+  const utilisation = Number(percent);
+  return {
+    uuid,
+    usedBytes: Number(used) * 2 ** 20,
+    utilisation: utilisation >= 0 && utilisation <= 100 ? utilisation / 100 : null,
+  };
+}
+
+/** Hands on whole lines. What is longer than a line can be is cut: it is no reading, and must not fill the memory. */
+function splitLines(onLine: (line: string) => void): (piece: string) => void {
+  let rest = "";
+  return (piece) => {
+    const lines = (rest + piece).split("\n");
+    rest = (lines.pop() as string).slice(0, MOST_LINE);
+    for (const text of lines) onLine(text.slice(0, MOST_LINE));
+  };
+}
+
+function plain(text: string): string {
+  return text
+    .replace(/[\p{C}\s]+/gu, " ")
+    .trim()
+    .slice(0, 120);
+}

@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import type { UsableDevice } from "../../dist/runtime/devices/types.js";
+import { openEncoder } from "../../dist/runtime/encoder.js";
+import { simulatedDevices } from "../../dist/runtime/simulated/devices.js";
+import type { DenseBatch, SparseBatch } from "../../dist/runtime/types.js";
+import { normals, seeded } from "./lib/random.ts";
+import { BASE, batchOf, GIB, gpus, MIB, optionsOn } from "./lib/simulated.ts";
+import { scratch, tableOnnx } from "./lib/table-model.ts";
+
+const run = promisify(execFile);
+
+/** What the stand-in for nvidia-smi says, in an environment that has nothing. */
+async function ask(device: UsableDevice, ...args: string[]): Promise<string> {
+  return (await run(device.smi?.command as string, args, { env: {} })).stdout;
+}
+
+async function usedMebibytes(device: UsableDevice): Promise<number> {
+  const lines = (await ask(device, "--query-gpu=memory.used", "--format=csv,noheader,nounits")).trim().split("\n");
+  return Number(lines[device.index as number]);
+}
+
+test("rows give the same bits in whatever batches they come", async () => {
+  const [gpu] = await gpus({});
+  const encoder = await openEncoder(optionsOn(gpu as UsableDevice));
+  try {
+    const all = (await encoder.encode(batchOf(6, 40, 30))).output as DenseBatch;
+    assert.equal(all.dim, 768);
+    for (let row = 0; row < 6; row++) {
+      const one = (await encoder.encode(batchOf(1, 32, 30, row))).output as DenseBatch;
+      assert.deepEqual(one.data, all.data.slice(row * 768, (row + 1) * 768));
+      assert.ok(Math.abs(Math.hypot(...one.data) - 1) < 1e-6, "length 1");
+    }
+    assert.notDeepEqual(all.data.slice(0, 768), all.data.slice(768, 1536));
+  } finally {
+    await encoder.close();
+  }
+});
+
+test("sparse rows are ascending terms of the vocabulary, and cross-encoders give one number a row", async () => {
+  const [gpu] = await gpus({});
+  const splade = await openEncoder(
+    optionsOn(gpu as UsableDevice, { pooling: "splade", shape: { ...BASE, vocabularyOutput: true } }),
+  );
+  const sparse = (await splade.encode(batchOf(3, 20))).output as SparseBatch;
+  await splade.close();
+  assert.equal(sparse.dim, BASE.vocabulary);
+  for (let row = 0; row < 3; row++) {
+    const terms = sparse.indices.slice(sparse.indptr[row], sparse.indptr[row + 1]);
+    assert.deepEqual(
+      [...new Set(terms)].sort((a, b) => a - b),
+      [...terms],
+    );
+    assert.ok(terms.length >= 20);
+  }
+  assert.ok(sparse.values.every((value) => value > 0));
+
+  const reranker = await openEncoder(optionsOn(gpu as UsableDevice, { pooling: "none" }));
+  const logits = (await reranker.encode(batchOf(3, 20))).output as DenseBatch;
+  await reranker.close();
+  assert.equal(logits.dim, 1);
+  assert.equal(new Set(logits.data).size, 3);
+});
+
+test("a real model computes on it when it is to: the numbers are the processor's", async () => {
+  const [gpu] = await gpus({ compute: "model" });
+  const onnxFile = join(scratch(), "model.onnx");
+  writeFileSync(onnxFile, tableOnnx({ opset: 17, table: normals(seeded(1), 160, 1), dim: 8 }));
+  const on = (device: Pick<UsableDevice, "provider" | "env">) =>
+    openEncoder({ ...optionsOn(gpu as UsableDevice), onnxFile, ...device });
+  const ids = Int32Array.from([1, 2, 3, 2]);
+  const batch = { rows: 2, length: 2, ids, mask: new Uint8Array(4).fill(1), types: new Uint8Array(4) };
+  const results = [];
+  for (const device of [gpu as UsableDevice, { provider: { kind: "cpu" as const }, env: {} }]) {
+    const encoder = await on(device);
+    results.push((await encoder.encode(batch)).output);
+    await encoder.close();
+  }
+  assert.deepEqual(results[0], results[1]);
+});
+
+test("memory is what context, weights and batches take, is seen by nvidia-smi, and free when the process is killed", async () => {
+  const [gpu] = (await gpus({})) as [UsableDevice];
+  assert.equal(await usedMebibytes(gpu), 0);
+  const encoder = await openEncoder(optionsOn(gpu));
+  assert.equal(await usedMebibytes(gpu), 400 + 220);
+  await encoder.encode(batchOf(64, 256));
+  const grown = await usedMebibytes(gpu);
+  assert.ok(grown > 620 + 200, `${grown} MiB`);
+  await encoder.encode(batchOf(8, 256));
+  assert.equal(await usedMebibytes(gpu), grown, "an arena never shrinks");
+  const apps = await ask(
+    gpu,
+    "--query-compute-apps=gpu_uuid,pid,used_memory,process_name",
+    "--format=csv,noheader,nounits",
+  );
+  assert.equal(apps, `${gpu.uuid}, ${encoder.pid}, ${grown}, rag-cells\n`);
+  await encoder.renew();
+  assert.equal(await usedMebibytes(gpu), 620, "a new session has a new arena");
+  process.kill(encoder.pid, "SIGKILL");
+  await encoder.close();
+  assert.equal(await usedMebibytes(gpu), 0);
+});
+
+test("two processes share a GPU: what one holds the other can't have", async () => {
+  const [gpu] = (await gpus({ memoryBytes: 3 * GIB })) as [UsableDevice];
+  const one = await openEncoder(optionsOn(gpu, { shape: { ...BASE, weightBytes: 2 * GIB } }));
+  await assert.rejects(openEncoder(optionsOn(gpu, { shape: { ...BASE, weightBytes: 2 * GIB } })), {
+    code: "out_of_memory",
+  });
+  await one.close();
+  const two = await openEncoder(optionsOn(gpu, { shape: { ...BASE, weightBytes: 2 * GIB } }));
+  await two.close();
+});
+
+test("a batch that does not fit says so in onnxruntime's words, and a smaller one still computes", async () => {
+  const [gpu] = (await gpus({ memoryBytes: 2 * GIB })) as [UsableDevice];
+  const encoder = await openEncoder(optionsOn(gpu));
+  try {
+    await assert.rejects(encoder.encode(batchOf(512, 512)), (error: Error & { code: string }) => {
+      assert.equal(error.code, "out_of_memory");
+      assert.match(error.message, /Failed to allocate memory for requested buffer of size \d+/);
+      return true;
+    });
+    await encoder.encode(batchOf(4, 128));
+    assert.ok((await usedMebibytes(gpu)) <= 2048);
+  } finally {
+    await encoder.close();
+  }
+});
+
+test("a factor makes batches take more than the formula says", async () => {
+  const needs = async (memoryFactor: number) => {
+    const [gpu] = (await gpus({ memoryFactor })) as [UsableDevice];
+    const encoder = await openEncoder(optionsOn(gpu));
+    await encoder.encode(batchOf(64, 256));
+    const used = await usedMebibytes(gpu);
+    await encoder.close();
+    return used;
+  };
+  assert.ok((await needs(4)) > 1.5 * (await needs(1)));
+});
+
+test("faults come at their batch, counted over all processes that the GPU ever had", async () => {
+  const [gpu] = (await gpus({
+    faults: [
+      { batch: 1, kind: "out_of_memory", times: 3 },
+      { batch: 4, kind: "crash" },
+      { batch: 5, kind: "crash" },
+      { batch: 6, kind: "hang" },
+      { batch: 7, kind: "device_error" },
+      { batch: 8, kind: "leak", bytes: 100 * MIB },
+    ],
+  })) as [UsableDevice];
+  const open = () => openEncoder(optionsOn(gpu));
+  const batch = batchOf(2, 16);
+  let encoder = await open();
+  await encoder.encode(batch);
+  const words = [];
+  for (let i = 0; i < 3; i++) {
+    const error = await encoder.encode(batch).then(
+      () => assert.fail("no fault"),
+      (error: Error & { code: string }) => error,
+    );
+    assert.equal(error.code, "out_of_memory");
+    words.push(/Failed to allocate|CUBLAS_STATUS_ALLOC_FAILED|CUDA failure 2/.exec(error.message)?.[0]);
+  }
+  assert.equal(new Set(words).size, 3);
+  for (const signal of ["SIGSEGV", "SIGABRT"]) {
+    await assert.rejects(encoder.encode(batch), (error: Error & { code: string }) => {
+      assert.equal(error.code, "inference_process_died");
+      assert.match(error.message, new RegExp(signal));
+      return true;
+    });
+    await encoder.close();
+    encoder = await open();
+  }
+  await assert.rejects(encoder.encode(batch, 0.3), { code: "inference_timeout" });
+  await encoder.close();
+  encoder = await open();
+  await assert.rejects(encoder.encode(batch), (error: Error & { code: string }) => {
+    assert.equal(error.code, "inference_failed");
+    assert.match(error.message, /CUDA error 700: an illegal memory access/);
+    return true;
+  });
+  await assert.rejects(encoder.encode(batch), /illegal memory access/, "the context is lost, and no batch is counted");
+  await assert.rejects(encoder.renew(), /illegal memory access/);
+  await encoder.close();
+  encoder = await open();
+  const before = await usedMebibytes(gpu);
+  await encoder.encode(batch);
+  await encoder.renew();
+  assert.equal(await usedMebibytes(gpu), before + 100, "what leaks stays until the process ends");
+  await encoder.close();
+  assert.equal(await usedMebibytes(gpu), 0);
+});
+
+test("time goes by the model's arithmetic, and not in the processor", async () => {
+  const [gpu] = (await gpus({ flops: 1e12, speedup: 10, halfTokens: 0 })) as [UsableDevice];
+  const encoder = await openEncoder(optionsOn(gpu));
+  try {
+    const { report } = await encoder.encode(batchOf(32, 128));
+    // 4096 tokens of 12 layers with 2 * 7.1 million multiplications each, and attention.
+    const seconds = (4096 * 12 * (2 * 7_077_888 + 4 * 128 * 768)) / 1e12 / 10;
+    assert.ok(
+      report.runSeconds >= seconds && report.runSeconds < seconds + 0.5,
+      `${report.runSeconds} s, not ${seconds}`,
+    );
+  } finally {
+    await encoder.close();
+  }
+});
+
+test("the use of a GPU is seen while it computes, and none when it does not", async () => {
+  const [busy, idle] = (await gpus({ flops: 1e11, speedup: 1 }, {})) as [UsableDevice, UsableDevice];
+  const encoder = await openEncoder(optionsOn(busy));
+  const computing = encoder.encode(batchOf(8, 64));
+  await sleep(300);
+  const lines = (await ask(busy, "--query-gpu=index,utilization.gpu", "--format=csv,noheader")).trim().split("\n");
+  assert.equal(lines[0], "0, 100 %");
+  assert.equal(lines[1], `${idle.index}, 0 %`);
+  await computing;
+  await encoder.close();
+});
+
+test("the stand-in answers as nvidia-smi does: headers, units, and what is no field", async () => {
+  const [gpu] = (await gpus({})) as [UsableDevice];
+  assert.equal(
+    await ask(gpu, "--query-gpu=index,memory.total,memory.used", "--format=csv"),
+    "index, memory.total [MiB], memory.used [MiB]\n0, 15360 MiB, 0 MiB\n",
+  );
+  assert.equal(await ask(gpu, "--query-compute-apps=pid", "--format=csv,noheader"), "");
+  await assert.rejects(
+    ask(gpu, "--query-gpu=colour", "--format=csv"),
+    (error: Error & { stdout: string; code: number }) => {
+      assert.equal(error.code, 2);
+      assert.match(error.stdout, /^Field "colour" is not a valid field to query\.\n$/);
+      return true;
+    },
+  );
+});
+
+test("simulations have names, and what is none says why", async () => {
+  const pair = await simulatedDevices({ simulation: "t4x2" });
+  assert.deepEqual(
+    pair.map(({ name, memoryBytes, computeCapability }) => ({ name, memoryBytes, computeCapability })),
+    [0, 1].map((i) => ({ name: `simulated:${i}`, memoryBytes: 15_360 * MIB, computeCapability: "7.5" })),
+  );
+  assert.equal((await simulatedDevices({ simulation: "t4x2" }))[0]?.uuid, pair[0]?.uuid, "one session's are another's");
+  assert.notEqual((await simulatedDevices({ simulation: "t4" }))[0]?.uuid, pair[0]?.uuid);
+  const file = join(scratch(), "s.json");
+  for (const [text, problem] of [
+    [null, /ENOENT/],
+    ["{", /no JSON/],
+    ['{"gpus":[]}', /gpus/],
+    ['{"gpus":[{"product":"a,\\nb"}]}', /gpus\.0\.product/],
+  ] as const) {
+    if (text !== null) writeFileSync(file, text);
+    await assert.rejects(simulatedDevices({ simulation: file }), (error: Error & { code: string }) => {
+      assert.equal(error.code, "bad_simulation");
+      assert.match(error.message, problem);
+      return true;
+    });
+  }
+});
