@@ -152,8 +152,8 @@ export interface StageWork extends Stoppable {
   note(code: string, message: string, count?: number): void;
   /** Counts batches taken over from an interrupted attempt. */
   resumed(batches: number): void;
-  /** Called between two batches, all of them durable. @throws RagError `stopped` when the session's end is near */
-  betweenBatches(progress: PassProgress): void;
+  /** Asked between two batches, when all that was computed is durable: whether no other may begin, since the session ends. */
+  due(progress: PassProgress): boolean;
 }
 
 /** Room on a disk that a stage needs. */
@@ -233,7 +233,7 @@ export async function runStage<K extends StageName, S extends Readonly<Record<st
       resumed: (batches) => {
         resumedBatches += batches;
       },
-      betweenBatches: end.betweenBatches,
+      due: end.due,
     });
     if (signal.aborted) throw stopped(`in the ${stage} stage`);
     const run = {
@@ -277,7 +277,8 @@ async function withinSession<T>(
       work({ ...tools, signal: AbortSignal.any([tools.signal, end.signal]) }, end),
     );
   } catch (error) {
-    throw end.reached ? await endingOf(context, stage, end) : error;
+    const byEnd = end.signal.aborted || (end.reached && error instanceof RagError && error.code === "stopped");
+    throw byEnd ? await endingOf(context, stage, end) : error;
   } finally {
     end.dispose();
   }

@@ -1,5 +1,5 @@
 import { longestFirst, planBatches } from "../core/batches.js";
-import { rowsFailed } from "../core/errors.js";
+import { rowsFailed, stopped } from "../core/errors.js";
 import { requireDtype } from "../runtime/devices/dtype.js";
 import { CPU, type UsableDevice } from "../runtime/devices/types.js";
 import { padBatch } from "../runtime/tokenizer.js";
@@ -7,7 +7,7 @@ import type { DeviceKind } from "../schema/device-types.js";
 import type { StageWork } from "../stage.js";
 import { driveAll, type FailedRow } from "./drive.js";
 import { withFleet } from "./fleet.js";
-import { doneRows, frameWriter, type PassJournal, type PreparedBatch } from "./frames.js";
+import { frameWriter, type PassJournal, type PreparedBatch, rowsIn } from "./frames.js";
 import type { PassInput } from "./input.js";
 import type { PassPlan } from "./plan.js";
 import { type Piece, workQueue } from "./queue.js";
@@ -77,7 +77,8 @@ async function computeOn(
 ): Promise<FailedRow[]> {
   const { stage, model, settings, count, unit } = input;
   const onGpu = devices.some(({ kind }) => kind !== "cpu");
-  let done = doneRows(journal);
+  let done = rowsIn(journal);
+  const over = () => work.due({ model: model.card.key, done, total: count });
   const progress = work.progress({ label: `${stage} · ${model.card.key}`, total: count, unit, before: done });
   const writer = frameWriter(work, input, journal, (rows) => {
     done += rows;
@@ -106,16 +107,19 @@ async function computeOn(
         lengths,
         prepare,
         writer,
+        over,
         rules: { cut: !(settings.deterministic && onGpu), restart: onGpu },
         event,
-        between: () => work.betweenBatches({ model: model.card.key, done: doneRows(journal), rows: count }),
       }),
     );
     await writer.settle();
+    if (over()) throw stopped("before the session's end");
     if (failed.length > 0) progress.fail(`${failed.length} ${unit} did not fit`);
     else progress.finish();
     return failed;
   } catch (error) {
+    // The cache is closed behind us: nothing may still write to it. What fails there now hides no cause.
+    await writer.settle().catch(() => {});
     progress.fail(error instanceof Error ? error.message : String(error));
     throw error;
   }

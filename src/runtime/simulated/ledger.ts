@@ -25,11 +25,8 @@ export interface Holding {
 
 /** Most bytes that any one process ever had on a GPU, processes that are gone included: what readings now and then may miss. */
 export function mostHeld(folder: string): number {
-  const pages = readdirSync(folder).filter((name) => NAME.test(name));
-  return pages.reduce((most, name) => {
-    const { mostBytes } = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
-    return Math.max(most, mostBytes);
-  }, 0);
+  const marks = readdirSync(folder).filter((name) => name.startsWith(MARK));
+  return marks.reduce((most, name) => Math.max(most, Number(readFileSync(join(folder, name), "utf8"))), 0);
 }
 
 /** This process's page in the book of a simulated GPU. */
@@ -46,7 +43,6 @@ export interface Ledger {
 /** What stands in a process's file. `since` is when the batch under way began, by the system's monotonic clock. */
 interface Page {
   readonly bytes: number;
-  readonly mostBytes: number;
   /** What it asks for and does not have yet. */
   readonly asks: number;
   readonly busyMs: number;
@@ -54,6 +50,8 @@ interface Page {
 }
 
 const RECORD_BYTES = 32;
+/** Begins the name of the file that keeps a process's high-water mark. */
+const MARK = "most-";
 const NAME = /^(\d+)-(\d*)\.json$/;
 
 /** Folder of one simulated GPU. */
@@ -94,7 +92,8 @@ export function holdings(folder: string): Holding[] {
 export function openLedger(stateDir: string, index: number, memoryBytes: number): Ledger {
   const folder = gpuFolder(stateDir, index);
   const name = `${process.pid}-${processStart(process.pid)}`;
-  let page: Page = { bytes: 0, mostBytes: 0, asks: 0, busyMs: 0, since: null };
+  let most = 0;
+  let page: Page = { bytes: 0, asks: 0, busyMs: 0, since: null };
 
   const write = (next: Page) => {
     // Whole or not at all: others read at any moment.
@@ -121,7 +120,11 @@ export function openLedger(stateDir: string, index: number, memoryBytes: number)
           return false;
         }
       }
-      write({ ...page, bytes, mostBytes: Math.max(page.mostBytes, bytes), asks: 0 });
+      write({ ...page, bytes, asks: 0 });
+      if (bytes > most) {
+        most = bytes;
+        writeFileSync(join(folder, `${MARK}${name}`), String(most));
+      }
       return true;
     },
     nextBatch: () => appendRecord(join(folder, "batches")),
