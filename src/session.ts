@@ -3,6 +3,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
+import { type Care, openCare } from "./care/care.js";
+import { mergeLedger } from "./care/ledger.js";
 import { findDocuments, matchDocuments } from "./chunk/find.js";
 import { badConfigFile, badOption, badSessionName, badSetting, storeWriteFailed } from "./core/errors.js";
 import { openLineage } from "./lineage/open.js";
@@ -22,13 +24,17 @@ import {
   settingNames,
 } from "./schema/settings.js";
 import type { Settings } from "./schema/settings-types.js";
-import { bindContext, modelUse, type Session, type SessionContext } from "./stage.js";
-import { makeFolders } from "./store/atomic.js";
+import { bindContext, modelUse, type Session, type SessionContext, withSessionCard } from "./stage.js";
+import { makeFolders, removeFile } from "./store/atomic.js";
 import { recoverSession } from "./store/finish.js";
-import { KAGGLE_WORKING, layoutOf } from "./store/layout.js";
+import { KAGGLE_WORKING, layoutOf, ledgerIn } from "./store/layout.js";
 import { lockSession } from "./store/lock.js";
+import { type DiskQuota, diskQuota } from "./store/quota.js";
 import { openRunStore } from "./store/runs.js";
 import { beginSessionFile } from "./store/session-file.js";
+
+/** There where the machine has a GPU. */
+const GPU = "/dev/nvidia0";
 
 /** What {@link openSession} takes: a name, where to keep the session, and any setting. */
 export interface SessionOptions extends Partial<Settings> {
@@ -88,12 +94,14 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
     rerank: shelf.card(settings.rerank, "rerank").key,
   };
 
-  const name = from === undefined ? (asked as string) : await received(from, root, asked ?? null);
+  const quota = quotaOf(settings, root);
+  const name = from === undefined ? (asked as string) : await received(from, root, asked ?? null, quota);
   const layout = layoutOf(join(root, name));
   await makeFolders(layout.dir).catch((cause) => {
     throw storeWriteFailed(layout.dir, "the session's folder", cause);
   });
   const lock = await lockSession(layout.lockFile, name);
+  let care: Care;
   try {
     await recoverSession(layout);
     await beginSessionFile(layout, name);
@@ -101,22 +109,33 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
       const { takeOverVectors } = await import("./move/vectors.js");
       await takeOverVectors(layout.movedVectorsFile, settings);
     }
+    if (existsSync(layout.movedLedgerFile)) {
+      await mergeLedger(ledgerIn(root), layout.movedLedgerFile);
+      await removeFile(layout.movedLedgerFile);
+    }
+    const machine = { gpu: existsSync(GPU), ledger: ledgerIn(root), quota };
+    care = await openCare(settings, provenance.sessionStart, machine);
   } catch (error) {
     lock.release();
     throw error;
   }
 
-  const session: Session = Object.freeze({
-    kind: "session" as const,
-    name,
-    dir: layout.dir,
-    settings,
-    provenance,
-    close() {
-      context.closed = true;
-      lock.release();
-    },
-  });
+  const session: Session = Object.freeze(
+    withSessionCard(
+      {
+        kind: "session" as const,
+        name,
+        dir: layout.dir,
+        settings,
+        provenance,
+        close() {
+          context.closed = true;
+          lock.release();
+        },
+      },
+      care,
+    ),
+  );
   const store = openRunStore(layout.dir);
   const context: SessionContext = {
     session,
@@ -141,6 +160,12 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
     devices: () => usableDevices(settings, env),
     locate: shelf.locate,
     card: shelf.card,
+    care,
+    async checkpoint() {
+      const { checkpoint } = await import("./move/checkpoint.js");
+      return checkpoint(session);
+    },
+    packed: null,
     closed: false,
   };
   bindContext(context);
@@ -155,15 +180,22 @@ export function sessionsFolder(env: Readonly<Record<string, string | undefined>>
 }
 
 /** Makes the session of a pack stand in the sessions' folder. @returns its name */
-async function received(from: string, root: string, asked: string | null): Promise<string> {
+async function received(from: string, root: string, asked: string | null, quota: DiskQuota | null): Promise<string> {
   // Loaded when it is needed: most sessions come from nowhere.
   const { receiveSession } = await import("./move/receive.js");
-  return receiveSession(from, root, asked);
+  return receiveSession(from, root, asked, quota);
+}
+
+/** What may be written: on Kaggle that is the notebook's output, elsewhere what is in the folder of sessions. */
+function quotaOf({ diskQuotaBytes }: Settings, root: string): DiskQuota | null {
+  if (diskQuotaBytes === null) return null;
+  return diskQuota(existsSync(KAGGLE_WORKING) ? KAGGLE_WORKING : root, diskQuotaBytes);
 }
 
 /** Defaults that depend on the machine stand here; all others too, so that one place answers. */
 async function defaults(env: NodeJS.ProcessEnv, root: string): Promise<Settings> {
   const cacheDir = hubCache(env);
+  const onKaggle = existsSync(KAGGLE_WORKING);
   return {
     dense: ["bge-small-en-v1.5"],
     denseWeights: {},
@@ -195,6 +227,12 @@ async function defaults(env: NodeJS.ProcessEnv, root: string): Promise<Settings>
     vectorCacheDays: null,
     hubEndpoint: "https://huggingface.co",
     offline: false,
+    // As Kaggle's pages have it for machines without an accelerator and with GPUs; with a TPU it is 9.
+    sessionHours: onKaggle ? 12 : null,
+    sessionStart: null,
+    endMarginMinutes: 10,
+    gpuQuotaHours: onKaggle ? 30 : null,
+    diskQuotaBytes: onKaggle ? 20e9 : null,
   };
 }
 

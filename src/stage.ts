@@ -1,9 +1,24 @@
+import { existsSync } from "node:fs";
+import type { Care } from "./care/care.js";
+import { isDue, type PassProgress, type SessionEnd, watchEnd } from "./care/end.js";
 import { cardOf, type Showable } from "./charts/card.js";
+import { withLeft } from "./charts/card-left.js";
+import { sessionCard } from "./charts/card-session.js";
 import { withMarks, withoutMarks } from "./charts/card-stale.js";
 import type { Card } from "./charts/card-types.js";
-import { prepareCard } from "./charts/present.js";
+import { liveCard, prepareCard } from "./charts/present.js";
+import { type LiveDevices, type LiveOptions, type LiveTimeline, liveDevices, newTimeline } from "./charts/live-devices.js";
 import { type Progress, type ProgressOptions, progress } from "./charts/progress.js";
-import { badOption, inputMissing, notASession, RagError, sessionClosed, stageBusy, stopped } from "./core/errors.js";
+import {
+  badOption,
+  inputMissing,
+  notASession,
+  RagError,
+  sessionClosed,
+  sessionEnding,
+  stageBusy,
+  stopped,
+} from "./core/errors.js";
 import { contentId } from "./core/hash.js";
 import { verbs } from "./core/journey.js";
 import { type RunFacts, rowsOf } from "./core/runs.js";
@@ -17,6 +32,7 @@ import { stopSignal } from "./runtime/stop.js";
 import type { DeviceKind } from "./schema/device-types.js";
 import type { SetBy } from "./schema/lineage-types.js";
 import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
+import type { SessionPack } from "./schema/session-pack-types.js";
 import type { Provenance, Settings } from "./schema/settings-types.js";
 import type { DocumentSources } from "./schema/sources-file.js";
 import type { AnyRun, ModelUse, Note, QuerySet, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
@@ -54,7 +70,21 @@ export interface SessionContext {
   locate(keys: readonly { readonly key: string; readonly role: ModelRole }[]): Promise<readonly LocatedModel[]>;
   /** A registry row. @throws RagError `unknown_model` */
   card(key: string, role: ModelRole): ModelCard;
+  readonly care: Care;
+  /** Packs the session for the next one. */
+  checkpoint(): Promise<SessionPack>;
+  /** The last checkpoint, until a stage computes again. */
+  packed: SessionPack | null;
   closed: boolean;
+}
+
+/** What the live charts of each session have shown so far. */
+const timelines = new WeakMap<Session, LiveTimeline>();
+
+function timelineOf(session: Session): LiveTimeline {
+  const timeline = timelines.get(session) ?? newTimeline();
+  timelines.set(session, timeline);
+  return timeline;
 }
 
 const contexts = new WeakMap<object, SessionContext>();
@@ -111,9 +141,13 @@ export interface StageWork extends Stoppable {
   devices(): Promise<readonly UsableDevice[]>;
   /** What earlier passes found about their batches, kept in the session's folder. */
   readonly budgets: BudgetKeeper;
+  /** Shows devices at work in the cell. */
+  live(options: LiveOptions): LiveDevices;
   note(code: string, message: string, count?: number): void;
   /** Counts batches taken over from an interrupted attempt. */
   resumed(batches: number): void;
+  /** Called between two batches, all of them durable. @throws RagError `stopped` when the session's end is near */
+  betweenBatches(progress: PassProgress): void;
 }
 
 /** Room on a disk that a stage needs. */
@@ -158,7 +192,7 @@ export interface StageInput<
  * What all stages share: names the run by its content, returns the stored one if
  * there is one, else does the work under Stop, commits it, and prepares its card.
  *
- * @throws RagError `stage_busy`, `disk_too_small`, `stopped`, and whatever the work throws
+ * @throws RagError `stage_busy`, `disk_too_small`, `session_ending`, `stopped`, and whatever the work throws
  */
 export async function runStage<K extends StageName, S extends Readonly<Record<string, unknown>>>(
   context: SessionContext,
@@ -173,7 +207,7 @@ export async function runStage<K extends StageName, S extends Readonly<Record<st
     await finish(context, stored, { outcome: "reused", why: WHY_REUSED, seconds: 0 }, input.sources);
     return present(context, stage, stored, true, input.inMemory);
   }
-  return underStop(context, stage, async (tools) => {
+  return withinSession(context, stage, async (tools, end) => {
     const { signal } = tools;
     await requireInputs(context, stage, inputs);
     await requireRoom(context, input, id);
@@ -188,11 +222,13 @@ export async function runStage<K extends StageName, S extends Readonly<Record<st
       recorder,
       deviceKind: context.deviceKind,
       devices: context.devices,
+      live: (options) => liveDevices(options, timelineOf(context.session)),
       budgets: budgetsIn(context.store.layout),
       note: (code, message, count) => notes.push(count === undefined ? { code, message } : { code, message, count }),
       resumed: (batches) => {
         resumedBatches += batches;
       },
+      betweenBatches: end.betweenBatches,
     });
     if (signal.aborted) throw stopped(`in the ${stage} stage`);
     const run = {
@@ -213,6 +249,62 @@ export async function runStage<K extends StageName, S extends Readonly<Record<st
     await finish(context, run, { outcome, why, seconds: run.telemetry.seconds }, input.sources);
     return present(context, stage, run, false, input.inMemory);
   });
+}
+
+/**
+ * Does a stage's work under Stop, while the session has time for it. Near its end the work is
+ * stopped, or not begun, the session is packed, and the call fails with how to go on.
+ *
+ * @throws RagError `stage_busy`, `session_ending`, `stopped`, and whatever the work throws
+ */
+async function withinSession<T>(
+  context: SessionContext,
+  stage: StageName,
+  work: (tools: Stoppable, end: SessionEnd) => Promise<T>,
+): Promise<T> {
+  requireIdle(context, stage);
+  const { care } = context;
+  if (isDue(care)) throw await endingOf(context, stage, null);
+  context.packed = null;
+  const end = watchEnd(care);
+  try {
+    return await underStop(context, stage, (tools) =>
+      work({ ...tools, signal: AbortSignal.any([tools.signal, end.signal]) }, end),
+    );
+  } catch (error) {
+    throw end.reached ? await endingOf(context, stage, end) : error;
+  } finally {
+    end.dispose();
+  }
+}
+
+/** Packs the session and says so; where it can't be packed, says that. */
+async function endingOf(context: SessionContext, stage: StageName, end: SessionEnd | null): Promise<RagError> {
+  const { care, session } = context;
+  let failure: unknown = null;
+  if (context.packed && !existsSync(context.packed.path)) context.packed = null;
+  try {
+    context.packed ??= await context.checkpoint();
+  } catch (error) {
+    failure = error;
+  }
+  const { time } = care.status();
+  return sessionEnding({
+    stage,
+    begun: end !== null,
+    progress: end?.progress ?? null,
+    leftSeconds: time?.leftSeconds ?? 0,
+    limitSeconds: time?.limitSeconds ?? 0,
+    session: session.name,
+    pack: context.packed,
+    failure,
+  });
+}
+
+/** @throws RagError `stage_busy` */
+function requireIdle({ session }: SessionContext, wanted: Work): void {
+  const busy = running.get(session.dir);
+  if (busy) throw stageBusy(busy, wanted);
 }
 
 /** Every run that another is made from is on the session's disk: a run of another session, or one that was removed, is refused before any work. */
@@ -250,7 +342,7 @@ function identityOf({ card, fingerprint, dtype, maxTokens }: LocatedModel): read
 
 /** What an interrupted attempt left counts as written. @throws RagError `disk_too_small` */
 async function requireRoom<K extends StageName>(
-  { session, store }: SessionContext,
+  { session, store, care }: SessionContext,
   { stage, space }: StageInput<K>,
   id: string,
 ): Promise<void> {
@@ -258,7 +350,7 @@ async function requireRoom<K extends StageName>(
   const { bytes, elsewhere } = await space();
   const { folder, way } = elsewhere ?? { folder: session.dir, way: "open the session with a dir on another disk" };
   const written = await diskUsage(store.layout.partialDir(stage, id));
-  await requireSpace(folder, bytes - written, `The ${stage} stage`, way);
+  await requireSpace(folder, bytes - written, `The ${stage} stage`, way, care.quota);
 }
 
 /**
@@ -272,8 +364,7 @@ export async function underStop<T>(
   work: (tools: Stoppable) => Promise<T>,
 ): Promise<T> {
   const { dir: folder } = context.session;
-  const busy = running.get(folder);
-  if (busy) throw stageBusy(busy, stage);
+  requireIdle(context, stage);
   running.set(folder, stage);
   try {
     return await withStop(`in the ${stage} stage`, work);
@@ -319,10 +410,12 @@ export async function present<K extends StageName>(
 export async function cardNow(run: AnyRun): Promise<Card> {
   const context = contextIn(sessionDirOf(run.dir));
   if (!context) return cardOf(run);
+  const { care, lineage } = context;
+  care.tick();
   try {
-    return withMarks(cardOf(run), run, await context.lineage.standings({ hashMs: CARD_MS }));
+    return withLeft(withMarks(cardOf(run), run, await lineage.standings({ hashMs: CARD_MS })), care.status());
   } catch (error) {
-    return withoutMarks(cardOf(run), error);
+    return withLeft(withoutMarks(cardOf(run), error), care.status());
   }
 }
 
@@ -364,10 +457,18 @@ export function modelUse(model: LocatedModel, device: DeviceKind): ModelUse {
   };
 }
 
-/** A value that is no run, with its card. */
-export async function withCard<T extends Exclude<Showable, AnyRun | Skipped | QuerySet>>(value: T): Promise<T> {
-  await prepareCard(value);
+/** A value that is no run, with its card, or with another than its kind has. */
+export async function withCard<T extends Exclude<Showable, AnyRun | Skipped | QuerySet>>(
+  value: T,
+  card: Card = cardOf(value),
+): Promise<T> {
+  await prepareCard(value, card);
   return value;
+}
+
+/** Gives a session its card, which says what is left whenever it is looked at. */
+export function withSessionCard(session: Session, care: Care): Session {
+  return liveCard(session, () => sessionCard(session, care.status()));
 }
 
 /** The value of a stage that is switched off, with its card. */

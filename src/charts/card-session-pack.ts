@@ -4,6 +4,27 @@ import type { Card, CardNote } from "./card-types.js";
 import { bytes, count, counted, duration } from "./format.js";
 import { clip, clipFront } from "./text.js";
 
+/** A session that is to go on in the next one: how it gets there. */
+export function checkpointCard(pack: SessionPack): Card {
+  const card = sessionPackCard(pack);
+  const file = fileOf(pack);
+  const steps = [
+    `1. Save a version of the notebook with its output, or download ${clip(file, 60)} and upload it as a dataset`,
+    `2. In the next session: openSession({ name: "${clip(pack.session, 64)}", from: ".../${clip(file, 60)}" }), then the same cells`,
+  ];
+  const warnings = card.notes.filter(({ tone }) => tone === "warn");
+  return {
+    ...card,
+    kind: "checkpoint",
+    title: "Checkpoint",
+    notes: [...warnings, ...steps.map((text): CardNote => ({ text, tone: "plain" }))],
+  };
+}
+
+function fileOf({ path }: SessionPack): string {
+  return path.split(/[\\/]/).at(-1) ?? path;
+}
+
 /** A session in one zip: what goes along, and how it is opened elsewhere. */
 export function sessionPackCard(pack: SessionPack): Card {
   const finished = Object.entries(pack.runs);
@@ -27,7 +48,7 @@ export function sessionPackCard(pack: SessionPack): Card {
       text: `${counted(pack.leftOut.length, "file")} in the session's folder that belong to no session are not in it: ${clip(pack.leftOut.slice(0, 5).join(", "), 200)}`,
       tone: "plain",
     });
-  const file = pack.path.split(/[\\/]/).at(-1) ?? pack.path;
+  const file = fileOf(pack);
   notes.push(
     {
       text: `1. Take ${clip(file, 60)} along: as the output of the saved notebook, or uploaded as a dataset`,

@@ -1,4 +1,5 @@
 import type { CachePack, CacheReport, PrimePlan } from "../schema/cache-types.js";
+import type { DoctorReport } from "../schema/doctor-types.js";
 import type { RunExplanation, SkipExplanation, StaleReport } from "../schema/lineage-types.js";
 import type { ParityReport } from "../schema/parity-types.js";
 import type { RunRemoval } from "../schema/run-types.js";
@@ -8,6 +9,7 @@ import type { VectorCachePurge, VectorCacheStats } from "../schema/vector-cache-
 import { cachePackCard, cacheReportCard, primePlanCard } from "./card-cache.js";
 import { chunkCard } from "./card-chunk.js";
 import { denseCard } from "./card-dense.js";
+import { doctorCard } from "./card-doctor.js";
 import { explanationCard, skipExplanationCard } from "./card-explain.js";
 import { exportCard } from "./card-export.js";
 import { fuseCard } from "./card-fuse.js";
@@ -36,6 +38,7 @@ export type Showable =
   | RunExplanation
   | SkipExplanation
   | ParityReport
+  | DoctorReport
   | VectorCacheStats
   | VectorCachePurge;
 
@@ -68,6 +71,8 @@ export function cardOf(value: Showable): Card {
       return cachePackCard(value);
     case "parity_report":
       return parityCard(value);
+    case "doctor_report":
+      return doctorCard(value);
     case "run_removal":
       return runRemovalCard(value);
     case "session_pack":

@@ -23,17 +23,32 @@ export interface Appearance {
  * and sends nothing. A value that was given a look before gets the new one.
  */
 export function attachCard<T extends object>(value: T, appearance: Appearance): T {
-  const { html, text, line } = appearance;
+  return attach(value, () => appearance);
+}
+
+/** Gives a value a card without charts that is made anew whenever it is shown. */
+export function liveCard<T extends object>(value: T, card: () => Card): T {
+  return attach(value, () => {
+    const now = card();
+    return { html: htmlOf(now, []), text: textOf(now), line: headline(now) };
+  });
+}
+
+function attach<T extends object>(value: T, look: () => Appearance): T {
   const inspect = (depth: number | null, options: { readonly depth?: number | null }): string => {
     // Node hands the depth that is left; only at the top it is the depth that was asked for. An unlimited one says nothing.
     const atTop = typeof depth === "number" && Number.isFinite(depth) && depth === options?.depth;
+    const { html, text, line } = look();
     if (!atTop) return line;
     const host = html === null ? null : findHost();
     if (html === null || !host) return text;
     host.html(html, text);
     return line;
   };
-  const display = () => ({ ...(html === null ? {} : { "text/html": html }), "text/plain": text });
+  const display = () => {
+    const { html, text } = look();
+    return { ...(html === null ? {} : { "text/html": html }), "text/plain": text };
+  };
   const hidden = { enumerable: false, configurable: true, writable: true };
   Object.defineProperty(value, INSPECT, { ...hidden, value: inspect });
   Object.defineProperty(value, JUPYTER, { ...hidden, value: display });

@@ -65,10 +65,25 @@ export function storeWriteFailed(path: string, what: string, cause: unknown): Ra
 }
 
 /** A write that the disk has no room for. */
-export function diskTooSmall(what: string, folder: string, needed: number, free: number, elsewhere: string): RagError {
+export function diskTooSmall(
+  what: string,
+  folder: string,
+  short: {
+    readonly needed: number;
+    readonly free: number;
+    /** What a folder may hold, where that is what is too small. */
+    readonly quota: { readonly folder: string; readonly bytes: number } | null;
+  },
+  elsewhere: string,
+): RagError {
+  const { needed, free, quota } = short;
+  const where =
+    quota === null
+      ? `where ${roughly(free)} are free`
+      : `and of the ${roughly(quota.bytes)} that ${quote(quota.folder)} may hold (the setting diskQuotaBytes) ${roughly(free)} are left`;
   return new RagError(
     "disk_too_small",
-    `${what} needs up to ${roughly(needed)} in ${quote(folder)}, where ${roughly(free)} are free. It was not begun. Free space there (listRuns(session) shows old runs, removeRuns(session, { unused: true }) removes them), or ${elsewhere}.`,
+    `${what} needs up to ${roughly(needed)} in ${quote(folder)}, ${where}. It was not begun. Free space there (listRuns(session) shows old runs, removeRuns(session, { unused: true }) removes them), or ${elsewhere}.`,
   );
 }
 
@@ -267,6 +282,47 @@ export function stopped(where: string): RagError {
     "stopped",
     `Stopped ${where}. What was finished is kept: run the cell again to go on from there.`,
   );
+}
+
+/** The machine's session ends soon: a stage was stopped, or not begun, and the session packed. */
+export function sessionEnding(end: {
+  readonly stage: string;
+  /** False where the stage was not begun. */
+  readonly begun: boolean;
+  readonly progress: { readonly model: string; readonly done: number; readonly rows: number } | null;
+  readonly leftSeconds: number;
+  readonly limitSeconds: number;
+  readonly session: string;
+  readonly pack: { readonly path: string; readonly bytes: number } | null;
+  /** Why it was not packed. */
+  readonly failure: unknown;
+}): RagError {
+  const { stage, begun, progress, session, pack, failure } = end;
+  const time = `${minutesOf(end.leftSeconds)} of the session's ${minutesOf(end.limitSeconds)} are left`;
+  const what = begun ? `The ${stage} stage was stopped` : `The ${stage} stage was not begun`;
+  const kept =
+    progress === null
+      ? ""
+      : ` ${progress.done} of ${progress.rows} rows of model ${quote(progress.model)} are done and kept.`;
+  const file = pack === null ? null : basename(pack.path);
+  const way =
+    pack === null
+      ? `The session could not be packed: ${failure instanceof Error ? failure.message : String(failure)} Mend that and call checkpoint(session) while there is time.`
+      : `The session is packed in ${quote(pack.path)} (${roughly(pack.bytes)}). Download ${quote(file)}, or save a version of the notebook with its output, and attach it to the next session. Run the same cells there with openSession({ name: ${quote(session)}, from: ".../${file}" }): they go on from here.`;
+  return new RagError(
+    "session_ending",
+    `${what}: ${time}.${kept} ${way} To go on in this session all the same, open it with endMarginMinutes: 0, or with the right sessionHours.`,
+    failure === null ? {} : { cause: failure },
+  );
+}
+
+/** `2 h 05 min`, or `4 min 10 s`. */
+function minutesOf(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const minutes = Math.floor(whole / 60);
+  return minutes >= 60
+    ? `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`
+    : `${minutes} min ${String(whole % 60).padStart(2, "0")} s`;
 }
 
 /** Runs that don't belong together. */

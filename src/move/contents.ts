@@ -7,7 +7,7 @@ import type { PackedRunRecord } from "../schema/session-pack.js";
 import type { StageName } from "../schema/types.js";
 import { ASIDE } from "../store/atomic.js";
 import { countFrames } from "../store/journal.js";
-import { JOURNAL_ENDING, MOVED_VECTORS, runOf } from "../store/layout.js";
+import { GPU_LEDGER, JOURNAL_ENDING, MOVED_VECTORS, runOf } from "../store/layout.js";
 import type { RunStore } from "../store/runs.js";
 
 /** A file of the session, by its path in the session's folder, with `/`. */
@@ -74,7 +74,8 @@ type RunRole = Pick<PackedRunRecord, "stage" | "id"> & { readonly state: "finish
 
 /** What a file is by its place; null where the layout has no such place. */
 function roleOf(path: string): RunRole | "session" | "leftover" | null {
-  if (path === "session.json" || path === "history.jsonl" || path === MOVED_VECTORS) return "session";
+  if (path === "session.json" || path === "history.jsonl" || path === MOVED_VECTORS || path === GPU_LEDGER)
+    return "session";
   const [top, stage, folder, file] = path.split("/");
   if (top !== "runs" || file === undefined || !stages.includes(stage as StageName)) return null;
   const { id, state } = runOf(folder as string);

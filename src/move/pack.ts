@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
-import { readFile, realpath, stat } from "node:fs/promises";
+import { copyFile, readFile, realpath, rm, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { badOption, packingStopped } from "../core/errors.js";
 import type { PackedRunRecord } from "../schema/session-pack.js";
 import type { SessionPack } from "../schema/session-pack-types.js";
 import type { StageName } from "../schema/types.js";
 import { contextOf, type Session, underStop, withCard } from "../stage.js";
-import { KAGGLE_WORKING } from "../store/layout.js";
+import { KAGGLE_WORKING, ledgerIn } from "../store/layout.js";
 import { vectorCacheOf } from "../store/vector-cache.js";
 import { sessionContents } from "./contents.js";
 import { PACK_ENDING } from "./open.js";
@@ -50,13 +50,16 @@ export async function packSession(session: Session, options: PackSessionOptions 
   await checkTarget(path, dir);
   return underStop(context, "pack", async (tools) => {
     const kept = cache && (await copyVectors(cache, path));
+    const { movedLedgerFile } = context.store.layout;
     try {
+      // A copy, since another kernel may add to it meanwhile. A count of hours is nothing to fail for.
+      await copyFile(ledgerIn(dirname(dir)), movedLedgerFile).catch(() => {});
       const found = await sessionContents(context.store, collection, tools.signal);
       const contents = kept ? { ...found, files: [...found.files, kept.part] } : found;
       // Loaded when it is needed: a session opens without the writer of archives.
       const { writePack } = await import("./write.js");
       const about = { session: name, library: await libraryVersion() };
-      const { bytes, sha256 } = await writePack(path, dir, contents, about, tools);
+      const { bytes, sha256 } = await writePack(path, dir, contents, about, context.care.quota, tools);
       const { files, runs, leftOut } = contents;
       const exported = files.filter(({ exported }) => exported);
       return await withCard({
@@ -81,6 +84,7 @@ export async function packSession(session: Session, options: PackSessionOptions 
       if (tools.signal.aborted) throw packingStopped(path);
       throw error;
     } finally {
+      await rm(movedLedgerFile, { force: true });
       await kept?.remove();
     }
   });

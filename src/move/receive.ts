@@ -18,6 +18,7 @@ import { requireSpace } from "../store/disk.js";
 import { type FolderAside, openFolderAside } from "../store/folder-aside.js";
 import { layoutOf } from "../store/layout.js";
 import { takeLock } from "../store/lock.js";
+import type { DiskQuota } from "../store/quota.js";
 import { readSessionFile, writeSessionFile } from "../store/session-file.js";
 import { listPack, type PackListing } from "./list.js";
 import { type OpenedPack, openPack } from "./open.js";
@@ -31,11 +32,17 @@ import { readPack } from "./read.js";
  * @param from the zip, or a folder with what was in it
  * @param root the sessions' folder
  * @param asked the session's name here; null for the one it had
+ * @param quota of what lies in a folder, where there is one
  * @returns the session's name here
  * @throws RagError `session_pack_missing`, `bad_session_pack`, `session_taken`, `folder_taken`, `disk_too_small`,
  *   `pack_write_failed`, `session_in_use`, `stopped`
  */
-export async function receiveSession(from: string, root: string, asked: string | null): Promise<string> {
+export async function receiveSession(
+  from: string,
+  root: string,
+  asked: string | null,
+  quota: DiskQuota | null,
+): Promise<string> {
   const path = resolve(from);
   return withStop(`while ${path} was unpacked`, async (tools) => {
     try {
@@ -48,7 +55,7 @@ export async function receiveSession(from: string, root: string, asked: string |
       try {
         const listing = await listPack(opened, tools.signal);
         const name = asked ?? listing.pack.session;
-        if (!(await isThere(root, name, path, listing))) await unpack(opened, listing, root, name, tools);
+        if (!(await isThere(root, name, path, listing))) await unpack(opened, listing, root, name, quota, tools);
         return name;
       } finally {
         await opened.close();
@@ -104,6 +111,7 @@ async function unpack(
   listing: PackListing,
   root: string,
   name: string,
+  quota: DiskQuota | null,
   tools: Stoppable,
 ): Promise<void> {
   const dir = join(root, name);
@@ -116,7 +124,7 @@ async function unpack(
     sessionBeingUnpacked(name, lockFile, owner),
   );
   try {
-    await requireSpace(root, listing.bytes, `Session ${name}`, "open it with a dir on another disk");
+    await requireSpace(root, listing.bytes, `Session ${name}`, "open it with a dir on another disk", quota);
     const aside = await openFolderAside(dir, failed);
     try {
       await fill(aside, opened, listing, name, tools);

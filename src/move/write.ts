@@ -8,6 +8,7 @@ import { formatSessionPack, SESSION_PACK_FILE, type SessionPackFile } from "../s
 import type { Stoppable } from "../stage.js";
 import { makeFolders, openAtomic, removeLeftovers, type Written } from "../store/atomic.js";
 import { requireSpace } from "../store/disk.js";
+import type { DiskQuota } from "../store/quota.js";
 import type { SessionContents, SessionPart } from "./contents.js";
 import { listPack } from "./list.js";
 import { openPack } from "./open.js";
@@ -30,6 +31,7 @@ export async function writePack(
   dir: string,
   { files, runs }: SessionContents,
   about: Pick<SessionPackFile, "session" | "library">,
+  quota: DiskQuota | null,
   { signal, progress }: Stoppable,
 ): Promise<Written> {
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -47,6 +49,7 @@ export async function writePack(
       estimateOf(files),
       `The pack of session ${about.session}`,
       "name a file on another disk: packSession(session, { to })",
+      quota,
     );
     const listed: SessionPackFile["files"] = [];
     const sources: ZipSource[] = files.map((part) => ({

@@ -28,6 +28,8 @@ export async function makeSide(like: Session, dir: string, options: ChunkOptions
     ...like.settings,
     // Vectors that were kept would be compared with themselves.
     vectorCache: null,
+    // It is the session that was asked that is packed near the end, and not this one.
+    sessionHours: null,
     name: "parity",
     dir,
     enableSparse: all,

@@ -7,7 +7,7 @@ import type { DeviceKind } from "../schema/device-types.js";
 import type { StageWork } from "../stage.js";
 import { driveAll, type FailedRow } from "./drive.js";
 import { withFleet } from "./fleet.js";
-import { frameWriter, type PassJournal, type PreparedBatch } from "./frames.js";
+import { doneRows, frameWriter, type PassJournal, type PreparedBatch } from "./frames.js";
 import type { PassInput } from "./input.js";
 import { type Piece, workQueue } from "./queue.js";
 import { batchRule } from "./rule.js";
@@ -57,7 +57,7 @@ async function computeOn(
 ): Promise<FailedRow[]> {
   const { stage, model, settings, count, unit } = input;
   const onGpu = devices.some(({ kind }) => kind !== "cpu");
-  let done = journal.frames.reduce((sum, { meta }) => sum + meta.rows.length, 0);
+  let done = doneRows(journal);
   const progress = work.progress({ label: `${stage} · ${model.card.key}`, total: count, unit, before: done });
   const writer = frameWriter(work, input, journal, (rows) => {
     done += rows;
@@ -88,6 +88,7 @@ async function computeOn(
         writer,
         rules: { cut: !(settings.deterministic && onGpu), restart: onGpu },
         event,
+        between: () => work.betweenBatches({ model: model.card.key, done: doneRows(journal), rows: count }),
       }),
     );
     await writer.settle();

@@ -25,6 +25,8 @@ export interface DriveInput {
   readonly prepare: (rows: readonly number[]) => Promise<PreparedBatch>;
   readonly writer: FrameWriter;
   readonly rules: { readonly cut: boolean; readonly restart: boolean };
+  /** Called before each batch. What it throws ends the pass once all devices are done with theirs. */
+  readonly between: () => void;
   readonly event: (event: Omit<DeviceEvent, "at" | "model">) => void;
 }
 
@@ -95,6 +97,14 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
   const next = async (member: Member): Promise<Claim | null> => {
     for (;;) {
       if (error) return null;
+      try {
+        input.between();
+      } catch (cause) {
+        // Nothing failed: what is under way on other devices is finished and kept.
+        error = cause;
+        change();
+        return null;
+      }
       const again = retries.get(member);
       const ahead = claims.get(member);
       if (again) retries.delete(member);

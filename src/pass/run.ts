@@ -6,7 +6,7 @@ import type { StageWork } from "../stage.js";
 import { openJournal } from "../store/journal.js";
 import { journalName } from "../store/layout.js";
 import { computeRows } from "./compute.js";
-import { fillBlocks, type PassJournal } from "./frames.js";
+import { doneRows, fillBlocks, type PassJournal } from "./frames.js";
 import type { PassInput } from "./input.js";
 import { type PassPlan, planPass } from "./plan.js";
 import { batchRule } from "./rule.js";
@@ -67,8 +67,7 @@ export async function runPass(work: StageWork, input: PassInput): Promise<Pass> 
     };
   } catch (error) {
     await journal.close();
-    const done = frames.reduce((sum, { meta }) => sum + meta.rows.length, 0);
-    throw inPass(error, stage, key, done, input.count);
+    throw inPass(error, stage, key, doneRows(journal), input.count);
   }
 }
 

@@ -30,6 +30,11 @@ export interface Settings {
   readonly vectorCacheDays: number | null;
   readonly hubEndpoint: string;
   readonly offline: boolean;
+  readonly sessionHours: number | null;
+  readonly sessionStart: string | null;
+  readonly endMarginMinutes: number;
+  readonly gpuQuotaHours: number | null;
+  readonly diskQuotaBytes: number | null;
 }
 
 /** Who may set a setting, weakest first. */

@@ -107,6 +107,34 @@ export const SettingsSchema = z.strictObject({
     .refine(isPlainWebAddress, "must be an http or https address without user name, query or fragment")
     .describe("Address of the hub, or of a mirror that speaks its file API"),
   offline: z.boolean().describe("Never touch the network"),
+  sessionHours: z
+    .number()
+    .positive()
+    .finite()
+    .nullable()
+    .describe("Hours after which the machine's session is ended from outside; null for never"),
+  sessionStart: z.iso
+    .datetime({ offset: true, error: "must be a date and time with a zone, such as 2026-11-27T08:00:00Z" })
+    .nullable()
+    .describe("When the machine's session began; null takes the start of its first process"),
+  endMarginMinutes: z
+    .number()
+    .nonnegative()
+    .finite()
+    .describe("Minutes before that end at which stages stop and the session is packed; 0 for never"),
+  gpuQuotaHours: z
+    .number()
+    .positive()
+    .finite()
+    .nullable()
+    .describe("Hours a week that machines with a GPU may be used; null where there is no such quota"),
+  diskQuotaBytes: z
+    .int()
+    .positive()
+    .nullable()
+    .describe(
+      "Most bytes that may lie in /kaggle/working, or elsewhere in the folder that holds sessions; null for no quota",
+    ),
 });
 
 function isPlainWebAddress(text: string): boolean {
@@ -171,7 +199,7 @@ export const configKeys: Readonly<Record<string, keyof Settings>> = {
 };
 
 /** How a variable's text is read; of `force_cpu` only a yes sets something. */
-export type VariableKind = "bool" | "list" | "int" | "text" | "force_cpu";
+export type VariableKind = "bool" | "list" | "int" | "number" | "text" | "force_cpu";
 
 /** Environment variables, the settings they set, and how their text is read. */
 export const environmentKeys: Readonly<
@@ -184,6 +212,11 @@ export const environmentKeys: Readonly<
   EMBEDDER_FORCE_CPU: { setting: "device", kind: "force_cpu" },
   HF_HUB_OFFLINE: { setting: "offline", kind: "bool" },
   HF_ENDPOINT: { setting: "hubEndpoint", kind: "text" },
+  RAG_CELLS_SESSION_HOURS: { setting: "sessionHours", kind: "number" },
+  RAG_CELLS_SESSION_START: { setting: "sessionStart", kind: "text" },
+  RAG_CELLS_END_MARGIN_MINUTES: { setting: "endMarginMinutes", kind: "number" },
+  RAG_CELLS_GPU_QUOTA_HOURS: { setting: "gpuQuotaHours", kind: "number" },
+  RAG_CELLS_DISK_QUOTA_BYTES: { setting: "diskQuotaBytes", kind: "number" },
 };
 
 /** Reads a variable's text; what can't be read stays text, so that the schema refuses it with the value in the message. */
@@ -195,6 +228,7 @@ export function readVariable(text: string, kind: VariableKind): unknown {
       .split(",")
       .map((part) => part.trim())
       .filter((part) => part !== "");
+  if (kind === "number") return word === "none" ? null : /^\d+(\.\d+)?(e\d+)?$/.test(word) ? Number(word) : text;
   if (kind === "int") return /^\d+$/.test(word) ? Number(word) : text;
   const [yes, no] = kind === "force_cpu" ? ["cpu", undefined] : [true, false];
   if (["1", "true", "yes", "on"].includes(word)) return yes;

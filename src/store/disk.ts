@@ -1,6 +1,7 @@
 import { lstat, readdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { diskTooSmall } from "../core/errors.js";
+import type { DiskQuota } from "./quota.js";
 
 /** The most room that is left free beside what is written: a full disk harms more than this. */
 const MOST_SPARE = 64 << 20;
@@ -30,14 +31,19 @@ export async function freeBytes(folder: string): Promise<number | null> {
 export interface Shortage {
   readonly needed: number;
   readonly free: number;
+  /** The quota that is too small; null where the disk itself is. */
+  readonly quota: Pick<DiskQuota, "folder" | "bytes"> | null;
 }
 
 /** How far the disk of a folder is too small for a write; null where it fits, or where the system does not say. */
-export async function shortageOf(folder: string, bytes: number): Promise<Shortage | null> {
+export async function shortageOf(folder: string, bytes: number, quota?: DiskQuota | null): Promise<Shortage | null> {
   if (bytes <= 0) return null;
-  const free = await freeBytes(folder);
   const needed = bytes + spareBytes(bytes);
-  return free === null || needed <= free ? null : { needed, free };
+  const free = await freeBytes(folder);
+  if (free !== null && needed > free) return { needed, free, quota: null };
+  if (!quota?.holds(folder)) return null;
+  const left = Math.max(0, quota.bytes - (await quota.count()).bytes);
+  return needed > left ? { needed, free: left, quota: { folder: quota.folder, bytes: quota.bytes } } : null;
 }
 
 /**
@@ -47,6 +53,7 @@ export async function shortageOf(folder: string, bytes: number): Promise<Shortag
  * @param bytes that will be written there at most
  * @param what names the write in the message, such as `The dense stage`
  * @param elsewhere how another disk is named, as an order to the operator
+ * @param quota that counts beside what the disk has free, where the folder lies in its folder
  * @throws RagError `disk_too_small`
  */
 export async function requireSpace(
@@ -54,9 +61,10 @@ export async function requireSpace(
   bytes: number,
   what: string,
   elsewhere = "name a folder on another disk",
+  quota: DiskQuota | null = null,
 ): Promise<void> {
-  const short = await shortageOf(folder, bytes);
-  if (short) throw diskTooSmall(what, folder, short.needed, short.free, elsewhere);
+  const short = await shortageOf(folder, bytes, quota);
+  if (short) throw diskTooSmall(what, folder, short, elsewhere);
 }
 
 /**

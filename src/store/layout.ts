@@ -11,6 +11,8 @@ export interface SessionLayout {
   readonly budgetsFile: string;
   /** Vectors that came along with a moved session, until this machine's cache has them. */
   readonly movedVectorsFile: string;
+  /** The ledger of GPU time that came along with a moved session, until this machine's has its lines. */
+  readonly movedLedgerFile: string;
   /** The folders of all stages. */
   readonly runsDir: string;
   /** Where a chunk run's documents were read on this machine. */
@@ -34,6 +36,7 @@ export function layoutOf(dir: string): SessionLayout {
     historyFile: join(dir, "history.jsonl"),
     budgetsFile: join(dir, "budgets.json"),
     movedVectorsFile: join(dir, MOVED_VECTORS),
+    movedLedgerFile: join(dir, GPU_LEDGER),
     runsDir,
     sourcesFile: (id) => join(dir, "sources", `${id}.json`),
     stageDir,
@@ -69,6 +72,14 @@ export function sessionDirOf(runDir: string): string {
 
 /** How the vector cache is called in a pack, and in a session that came from one. */
 export const MOVED_VECTORS = "vectors.sqlite";
+
+/** The ledger of GPU time: in the folder that holds sessions, in a pack, and in a session that came from one. */
+export const GPU_LEDGER = "gpu-hours.jsonl";
+
+/** Where a folder of sessions keeps its ledger of GPU time. */
+export function ledgerIn(sessions: string): string {
+  return join(sessions, GPU_LEDGER);
+}
 
 /** The manifest of a run, written last. */
 export const RUN_FILE = "run.json";

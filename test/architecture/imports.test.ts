@@ -16,7 +16,8 @@ const rooms: Record<string, readonly string[]> = {
   runtime: ["schema", "core"],
   charts: ["schema", "core", "telemetry"],
   lineage: ["schema", "core", "store", "runtime"],
-  "stage.ts": ["schema", "core", "store", "telemetry", "runtime", "charts", "lineage"],
+  care: ["schema", "core", "store"],
+  "stage.ts": ["schema", "core", "store", "telemetry", "runtime", "charts", "lineage", "care"],
   pass: ["schema", "core", "store", "telemetry", "budget", "runtime", "stage.ts"],
   ...Object.fromEntries(
     ["models", "chunk", "dense", "sparse", "fuse", "rerank", "export"].map((stage) => [
@@ -24,13 +25,13 @@ const rooms: Record<string, readonly string[]> = {
       ["schema", "core", "store", "archive", "telemetry", "runtime", "lineage", "stage.ts", "pass"],
     ]),
   ),
-  move: ["schema", "core", "store", "archive", "stage.ts"],
+  move: ["schema", "core", "store", "archive", "charts", "stage.ts"],
   cache: ["schema", "core", "store", "pass", "stage.ts"],
   "look.ts": ["schema", "core", "store", "charts", "models", "stage.ts"],
   runs: ["schema", "core", "store", "charts", "stage.ts"],
   "explain.ts": ["schema", "core", "store", "lineage", "stage.ts"],
   "stale.ts": ["schema", "stage.ts"],
-  "session.ts": ["schema", "core", "store", "runtime", "lineage", "models", "chunk", "move", "stage.ts"],
+  "session.ts": ["schema", "core", "store", "runtime", "lineage", "care", "models", "chunk", "move", "stage.ts"],
   parity: [
     ...["schema", "core", "store", "runtime", "models", "chunk", "dense", "sparse", "fuse", "rerank", "export"],
     "stage.ts",
@@ -45,6 +46,7 @@ const rooms: Record<string, readonly string[]> = {
     "models",
     "chunk",
     "dense",
+    "doctor",
     "sparse",
     "fuse",
     "rerank",
@@ -59,7 +61,7 @@ const rooms: Record<string, readonly string[]> = {
     "session.ts",
   ],
   notebook: ["core", "store"],
-  kit: ["schema", "core", "store", "archive", "models", "stage.ts"],
+  kit: ["schema", "core", "store", "archive", "models", "stage.ts", "notebook"],
   doctor: ["schema", "core", "store", "runtime", "models", "stage.ts", "notebook"],
   cli: ["core", "notebook", "kit", "doctor", "session.ts", "index.ts"],
 };

@@ -52,9 +52,11 @@ done
 
 home="$(mktemp -d)"
 status=0
+# Its first process is this machine's, whose start says nothing: the session begins now, unless the caller says otherwise.
 chroot "$root" /usr/bin/env -i \
   PATH="$path" HOME="$home" LANG=C.UTF-8 TMPDIR="${TMPDIR:-/tmp}" \
   LD_LIBRARY_PATH=/usr/local/nvidia/lib64:/usr/local/cuda/lib64 KAGGLE_KERNEL_RUN_TYPE=Batch \
+  RAG_CELLS_SESSION_START="${RAG_CELLS_SESSION_START:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}" \
   /bin/sh -c 'cd /kaggle/working && exec "$@"' sh "$@" || status=$?
 umount -l "$root"
 rmdir "$root"

@@ -27,7 +27,7 @@ test("what does not fit is refused with both figures and the ways out; what fits
   assert.match(error.message, /^A test needs up to 11 MB in ".*not\/there\/yet", where 8\.39 MB are free\./);
   assert.match(error.message, /listRuns\(session\).*removeRuns\(session, \{ unused: true \}\).*or go elsewhere\.$/);
   await writeFile(join(disk.dir, "filler"), Buffer.alloc(6 << 20));
-  assert.deepEqual(await shortageOf(folder, 2 << 20), { needed: 3 << 20, free: 2 << 20 });
+  assert.deepEqual(await shortageOf(folder, 2 << 20), { needed: 3 << 20, free: 2 << 20, quota: null });
 });
 
 test("disk usage counts blocks: not what a sparse file claims, not what a link leads to", async () => {
