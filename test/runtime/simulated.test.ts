@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -305,6 +305,13 @@ test("simulations have names, and what is none says why", async () => {
       return true;
     });
   }
+});
+
+test("the example on the page about devices is a simulation", async () => {
+  const page = readFileSync(new URL("../../docs/devices.md", import.meta.url), "utf8");
+  const file = join(scratch(), "example.json");
+  writeFileSync(file, /```json\n(\{\s+"gpus".*?)```/s.exec(page)?.[1] as string);
+  assert.equal((await simulatedDevices({ simulation: file })).length, 1);
 });
 
 test("a kernel that is killed while its GPU hangs leaves no process, and its folder goes when the next one comes", async (t) => {

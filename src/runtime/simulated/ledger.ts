@@ -6,7 +6,6 @@ import {
   readFileSync,
   readSync,
   renameSync,
-  rmSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -25,8 +24,11 @@ export interface Holding {
 
 /** Most bytes that any one process ever had on a GPU, processes that are gone included: what readings now and then may miss. */
 export function mostHeld(folder: string): number {
-  const marks = readdirSync(folder).filter((name) => name.startsWith(MARK));
-  return marks.reduce((most, name) => Math.max(most, Number(readFileSync(join(folder, name), "utf8"))), 0);
+  const pages = readdirSync(folder).filter((name) => NAME.test(name));
+  return pages.reduce((most, name) => {
+    const { mostBytes } = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
+    return Math.max(most, mostBytes);
+  }, 0);
 }
 
 /** This process's page in the book of a simulated GPU. */
@@ -45,13 +47,12 @@ interface Page {
   readonly bytes: number;
   /** What it asks for and does not have yet. */
   readonly asks: number;
+  readonly mostBytes: number;
   readonly busyMs: number;
   readonly since: number | null;
 }
 
 const RECORD_BYTES = 32;
-/** Begins the name of the file that keeps a process's high-water mark. */
-const MARK = "most-";
 const NAME = /^(\d+)-(\d*)\.json$/;
 
 /** Folder of one simulated GPU. */
@@ -72,17 +73,12 @@ export function holdings(folder: string): Holding[] {
   const now = sharedClock();
   return readdirSync(folder).flatMap((name) => {
     const [, pid, started] = NAME.exec(name) ?? [];
-    if (pid === undefined || started === undefined) return [];
-    if (!processRuns(Number(pid), started)) {
-      // No other process ever has this name.
-      rmSync(join(folder, name), { force: true });
-      return [];
-    }
+    if (pid === undefined || started === undefined || !processRuns(Number(pid), started)) return [];
     try {
       const { bytes, asks, busyMs, since } = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
       return [{ pid: Number(pid), bytes, claimed: bytes + asks, busyMs: busyMs + (since === null ? 0 : now - since) }];
     } catch {
-      // Its last process ended meanwhile and took the folder away.
+      // The folder went meanwhile, with the process that made it.
       return [];
     }
   });
@@ -92,8 +88,7 @@ export function holdings(folder: string): Holding[] {
 export function openLedger(stateDir: string, index: number, memoryBytes: number): Ledger {
   const folder = gpuFolder(stateDir, index);
   const name = `${process.pid}-${processStart(process.pid)}`;
-  let most = 0;
-  let page: Page = { bytes: 0, asks: 0, busyMs: 0, since: null };
+  let page: Page = { bytes: 0, asks: 0, mostBytes: 0, busyMs: 0, since: null };
 
   const write = (next: Page) => {
     // Whole or not at all: others read at any moment.
@@ -120,11 +115,7 @@ export function openLedger(stateDir: string, index: number, memoryBytes: number)
           return false;
         }
       }
-      write({ ...page, bytes, asks: 0 });
-      if (bytes > most) {
-        most = bytes;
-        writeFileSync(join(folder, `${MARK}${name}`), String(most));
-      }
+      write({ ...page, bytes, asks: 0, mostBytes: Math.max(page.mostBytes, bytes) });
       return true;
     },
     nextBatch: () => appendRecord(join(folder, "batches")),
