@@ -47,6 +47,9 @@ KIT_SCHEMA = "rag-cells/kit@1"
 UNFINISHED = f"{KIT_FILE}.unfinished"
 SUMS = "SHA256SUMS"
 HOME_FILE = "rag-cells-home.json"
+# Where a notebook's datasets are mounted, and how deep a kit or a package may lie in them.
+ATTACHED = Path("/kaggle/input")
+DEPTHS = ("*", "*/*", "*/*/*")
 BLOCK = 1 << 20
 # What is left free beside what is written: a full disk harms more than this.
 SPARE = 64 << 20
@@ -104,18 +107,23 @@ def start(
     package: str | Path | None = None,
     *,
     to: str | Path | None = None,
+    sample: bool = False,
 ) -> None:
     """Makes TypeScript cells work in this notebook, and says in a table what else does.
 
     kit: folder of the attached kit; by default the one beside this file, or below /kaggle/input.
-    package: in place of a kit, a package to install from: rag-cells-*.tgz, or a checkout's folder.
-        Its dependencies come from the npm registry, so it needs the internet.
+    package: in place of a kit, a package to install from: rag-cells-*.tgz, or a checkout's folder;
+        where there is no kit, by default one below /kaggle/input. Its dependencies come from the
+        npm registry, so it needs the internet.
     to: folder to unpack to; by default one in /kaggle/tmp, or in the system's folder for temporary files.
+    sample: whether the documents and models of the sample notebooks are put into the working folder.
     Raises BootstrapError, with the remedy in the message.
     """
     ready = prepare(kit, package, to=to)
     print("\n".join(ready.notes))
     print(doctor(ready)[1], end="")
+    if sample:
+        print(place_sample(ready.root, Path.cwd()))
     load_magic(ready)
 
 
@@ -126,6 +134,7 @@ def prepare(
     check_system()
     home = Path(to).expanduser().absolute() if to else None
     found = None if package and not kit else find_kit(Path(kit) if kit else None)
+    package = package or (None if found else attached_package())
     began = time.monotonic()
     if found:
         root, written, said = unpack_kit(found, home)
@@ -175,6 +184,27 @@ def load_magic(ready: Ready) -> None:
         ) from error
     magic.load(node=ready.node, root=ready.root, env=ready.env, cwd=os.getcwd())
     print("%%ts cells are TypeScript from here on.")
+
+
+def place_sample(root: Path, to: Path) -> str:
+    """Copies what the sample notebooks read to beside them, once; says what was done.
+
+    A copy: what a link would lead to is not there when a saved version is opened again.
+    """
+    target = to / "sample"
+    if target.exists():
+        return f"{target} stood there already, and is left as it is"
+    source = root / "notebooks" / "sample"
+    if not source.is_dir():
+        raise BootstrapError(f"{source} is missing: make the kit, or the package, anew with this version.")
+    new = to / f".sample.{os.getpid()}.copying"
+    try:
+        with writing_to(target):
+            shutil.copytree(source, new)
+            new.rename(target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return f"{target} has the documents and models of the sample notebooks"
 
 
 # The machine
@@ -401,12 +431,7 @@ def find_kit(kit: Path | None) -> Path | None:
             )
         return folder
     here = Path(__file__).resolve().parent
-    attached = Path("/kaggle/input")
-    below = (
-        path.parent
-        for depth in ("*", "*/*", "*/*/*")
-        for path in sorted(attached.glob(f"{depth}/{KIT_FILE}"))
-    )
+    below = (path.parent for depth in DEPTHS for path in sorted(ATTACHED.glob(f"{depth}/{KIT_FILE}")))
     return next((folder for folder in (here, *below) if (folder / KIT_FILE).is_file()), None)
 
 
@@ -560,6 +585,23 @@ def install_package(package: Path, home: Path | None) -> tuple[Path, Path, bool,
 
 # What a checkout holds beside its files: made anew, or not needed.
 NOT_COPIED = {"node_modules", ".git", ".venv", "out", ".cache", "__pycache__"}
+
+
+def attached_package() -> Path | None:
+    """A package in an attached dataset: the tarball, or the folder that an upload has made of it."""
+    for depth in DEPTHS:
+        tarballs = sorted(ATTACHED.glob(f"{depth}/rag-cells-*.tgz"))
+        folders = [path.parent for path in sorted(ATTACHED.glob(f"{depth}/package.json")) if is_own(path)]
+        if tarballs or folders:
+            return (tarballs + folders)[0]
+    return None
+
+
+def is_own(manifest: Path) -> bool:
+    try:
+        return json.loads(manifest.read_text("utf-8")).get("name") == "rag-cells"
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def package_files(package: Path) -> list[str]:

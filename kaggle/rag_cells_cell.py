@@ -16,6 +16,8 @@ from rag_cells_kernel import Kernel, Message, TypeScriptStopped, cell_failure, p
 # How long after Stop the way out is told, and from when on a second press is meant.
 STOP_PATIENCE_S = 5.0
 SECOND_PRESS_S = 1.0
+# Node loses an interrupt that comes while the synchronous part of a cell ends, so it is repeated.
+REPEAT_S = 1.0
 # Writes to stderr that wait, to be told apart from the error that ends the cell.
 MOST_HELD = 100
 
@@ -26,6 +28,7 @@ class StopButton:
     def __init__(self, kernel: Callable[[], Kernel | None]) -> None:
         self._kernel = kernel
         self._presses: list[float] = []
+        self._passed_on = 0.0
         self._reminded = False
         self._before: Any = None
 
@@ -39,8 +42,13 @@ class StopButton:
             signal.signal(signal.SIGINT, self._before)
 
     def remind(self) -> None:
-        """Tells the way out of a cell that does not stop."""
-        if not self._presses or self._reminded or time.monotonic() - self._presses[0] < STOP_PATIENCE_S:
+        """Repeats what a cell has not heard, then tells the way out of one that does not stop."""
+        if not self._presses or self._reminded:
+            return
+        now = time.monotonic()
+        if now - self._passed_on > REPEAT_S:
+            self._interrupt()
+        if now - self._presses[0] < STOP_PATIENCE_S:
             return
         self._reminded = True
         print(
@@ -59,13 +67,19 @@ class StopButton:
 
     def _pressed(self, _number: int, _frame: FrameType | None) -> None:
         self._presses.append(time.monotonic())
-        kernel = self._kernel()
-        if kernel is None:
-            return
         if len(self._presses) == 1:
-            kernel.send_signal(signal.SIGINT)
+            self._interrupt()
         elif self._presses[-1] - self._presses[0] > SECOND_PRESS_S:
-            kernel.send_signal(signal.SIGKILL)
+            self._send(signal.SIGKILL)
+
+    def _interrupt(self) -> None:
+        self._passed_on = time.monotonic()
+        self._send(signal.SIGINT)
+
+    def _send(self, number: int) -> None:
+        kernel = self._kernel()
+        if kernel is not None:
+            kernel.send_signal(number)
 
 
 class CellOutput:

@@ -16,7 +16,9 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -32,11 +34,20 @@ START_PATIENCE_S = 60.0
 # tslab refuses cells for 200 ms after one that failed.
 ABORT_PATIENCE_S = 2.0
 SHUTDOWN_PATIENCE_S = 1.0
-BOUND_PAUSE_S = 0.15
 POLL_MS = 100
 # Unix socket paths end at 107 bytes on Linux, 103 on macOS.
 LONGEST_SOCKET_PATH = 103
 PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
+# Becomes the program it is given, which the system kills when this process is gone: a kernel
+# in a loop without an `await` can't see that by itself. Not a preexec_fn, which would fork a
+# process that may hold gigabytes and run threads.
+WITH_PARENT = """\
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class TypeScriptError(Exception):
@@ -70,7 +81,7 @@ class Kernel:
             with open(self._log, "wb") as log:
                 # A session of its own: the notebook's Stop reaches it once, through us.
                 self._process = subprocess.Popen(
-                    [connection if arg == "{connection_file}" else arg for arg in argv],
+                    dying_with_us([connection if arg == "{connection_file}" else arg for arg in argv]),
                     cwd=cwd,
                     env=dict(env),
                     stdin=subprocess.DEVNULL,
@@ -101,25 +112,12 @@ class Kernel:
     def wait_ready(self) -> None:
         """Asks until an answer and its `idle` arrive: what is broadcast before we listen is lost."""
         deadline = time.monotonic() + START_PATIENCE_S
-        self._wait_bound(deadline)
         while time.monotonic() < deadline:
             if self.request("kernel_info_request", {}, patience=0.1) is not None:
                 return
         raise TypeScriptError(
             f"The TypeScript kernel gave no answer within {START_PATIENCE_S:.0f} s. {self._last_words()}"
         )
-
-    def _wait_bound(self, deadline: float) -> None:
-        """tslab fails for good on a request that comes while one of its sockets is being bound."""
-        sockets = [f"{self._folder / 'k'}:{port}" for port in PORTS.values()]
-        while not all(os.path.exists(path) for path in sockets):
-            if not self.alive():
-                raise KernelEnded(self._how_it_ended())
-            if time.monotonic() > deadline:
-                return
-            time.sleep(0.01)
-        # The file is there a moment before the kernel may use the socket.
-        time.sleep(BOUND_PAUSE_S)
 
     def execute(
         self,
@@ -273,6 +271,17 @@ class Kernel:
     def _clean(self) -> None:
         self._context.destroy(linger=0)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def dying_with_us(command: list[str]) -> list[str]:
+    """The command for a process that ends when this one does, by whatever end.
+
+    Linux alone can do that, and it watches the thread that starts the process, so only the
+    main thread, which lives as long as this process, may ask for it.
+    """
+    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
+        return command
+    return [sys.executable, "-I", "-S", "-c", WITH_PARENT, str(os.getpid()), *command]
 
 
 def parent_of(message: Message) -> str | None:

@@ -16,9 +16,18 @@ interface Level {
   /** Best arithmetic in a second, and the tokens in a second that went with it. */
   rate: number;
   tokensPerSecond: number;
+  /** Fewest seconds that a batch of this size took. */
+  seconds: number;
 }
 
 const GROWTH = 1.5;
+/**
+ * A batch that is over in less is too small, whatever its throughput seems to be: what passes between two batches
+ * counts beside it, and on a busy machine a few short ones tell nothing. It is made larger, and twice at once.
+ */
+const SHORT_SECONDS = 0.25;
+/** Unless it is slower by this share than one of half the size. */
+const LOSS = 0.25;
 /** Batches of one size before the next is tried: the first one pays for new memory and new kernels. */
 const BATCHES = 2;
 /** A size is compared with one that is smaller by this factor, and has to be faster by this share. */
@@ -27,8 +36,8 @@ const [APART, GAIN] = [1.4, 0.03];
 const CHANCES = 2;
 
 /**
- * Climbs to the knee of the throughput: sizes grow by half while they are faster,
- * and the smallest that is as fast as the fastest is kept. A size's rate is its best
+ * Climbs to the knee of the throughput: sizes grow while they are faster or short,
+ * and the smallest that is as fast as the fastest, and not short, is kept. A size's rate is its best
  * batch: what disturbs a measurement makes it slower, never faster.
  *
  * @param settled true where an earlier pass found the size
@@ -39,14 +48,20 @@ export function startClimb(first: number, settled: boolean): Climb {
   let chances = settled ? 0 : CHANCES;
 
   const fastest = () => Math.max(...levels.map(({ rate }) => rate));
-  const kept = () => levels.filter(({ rate }) => rate >= fastest() * (1 - GAIN)).reduce(smaller);
+  const kept = () => {
+    const good = levels.filter(({ rate }) => rate >= fastest() * (1 - GAIN));
+    const long = good.filter(({ seconds }) => seconds >= SHORT_SECONDS);
+    return long.length > 0 ? long.reduce(smaller) : good.reduce(larger);
+  };
 
   /** After enough batches of one size: larger, or back to the best. */
   const decide = (level: Level, length: number): void => {
     const below = levels.filter(({ tokens }) => tokens * APART <= level.tokens);
     const base = below.reduce<Level | null>((most, other) => (most && most.tokens > other.tokens ? most : other), null);
-    if (base && level.rate < base.rate * (1 + GAIN)) chances--;
-    target = chances > 0 ? Math.max(level.tokens * GROWTH, level.tokens + length) : kept().tokens;
+    const short = level.seconds < SHORT_SECONDS && !(base && level.rate < base.rate * (1 - LOSS));
+    if (base && !short && level.rate < base.rate * (1 + GAIN)) chances--;
+    const next = Math.max(level.tokens * (short ? 2 : GROWTH), level.tokens + length);
+    target = chances > 0 ? next : kept().tokens;
   };
 
   return {
@@ -63,10 +78,11 @@ export function startClimb(first: number, settled: boolean): Climb {
       const isNear = ({ tokens: other }: Level) => Math.abs(tokens - other) <= Math.max(other * 0.05, length / 2);
       let level = levels.find(isNear);
       if (!level) {
-        level = { tokens, batches: 0, rate: 0, tokensPerSecond: 0 };
+        level = { tokens, batches: 0, rate: 0, tokensPerSecond: 0, seconds };
         levels.push(level);
       }
       level.batches++;
+      level.seconds = Math.min(level.seconds, seconds);
       const rate = work / Math.max(seconds, 1e-6);
       if (rate > level.rate) Object.assign(level, { rate, tokensPerSecond: tokens / Math.max(seconds, 1e-6) });
       const isLargest = levels.every((other) => other.tokens <= level.tokens);
@@ -77,6 +93,10 @@ export function startClimb(first: number, settled: boolean): Climb {
       target = Math.min(target, tokens / 2);
     },
   };
+}
+
+function larger(one: Level, other: Level): Level {
+  return other.tokens > one.tokens ? other : one;
 }
 
 function smaller(one: Level, other: Level): Level {

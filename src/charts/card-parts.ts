@@ -1,7 +1,8 @@
 import { modelsOf } from "../core/runs.js";
 import type { AnyRun, ModelUse, Note, Query, QuerySet } from "../schema/types.js";
+import { deviceNotes, deviceTables } from "./card-devices.js";
 import type { Badge, Card, CardNote, DetailTable, Figure, RowGroup } from "./card-types.js";
-import { count, counted, duration, memory, moment, percent } from "./format.js";
+import { count, counted, duration, memoryBeside, moment, percent } from "./format.js";
 import { howMeasured, summarize } from "./measured.js";
 import { chartsOf } from "./specs.js";
 import { clip, clipFront } from "./text.js";
@@ -29,8 +30,8 @@ export function runCard(
     subtitle: `session ${clip(run.session, 60)} · ${moment(run.telemetry.finishedAt)} UTC`,
     badges: badgesOf(run),
     figures: [...figures, ...timeFigures(run)],
-    tables,
-    notes: notesOf(run.notes),
+    tables: [...tables, ...deviceTables(run.telemetry)],
+    notes: [...deviceNotes(run.telemetry), ...notesOf(run.notes)],
     charts: chartsOf(run),
   };
 }
@@ -114,11 +115,12 @@ export function batchFigures(run: AnyRun): Figure[] {
     );
   }
   for (const series of run.telemetry.memory) {
-    const cap = series.capBytes === null ? "" : ` of ${memory(series.capBytes)}`;
+    const size = (bytes: number) => memoryBeside(bytes, series.capBytes);
+    const cap = series.capBytes === null ? "" : ` of ${size(series.capBytes)}`;
     const device = run.telemetry.memory.length > 1 ? `, ${clip(series.device, 30)}` : "";
     figures.push({
       label: `Peak memory${device}`,
-      value: `${memory(series.peakBytes)}${cap}`,
+      value: `${size(series.peakBytes)}${cap}`,
       how: howMeasured(series),
     });
   }

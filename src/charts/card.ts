@@ -1,6 +1,8 @@
 import type { CachePack, CacheReport, PrimePlan } from "../schema/cache-types.js";
+import type { DoctorReport } from "../schema/doctor-types.js";
 import type { RunExplanation, SkipExplanation, StaleReport } from "../schema/lineage-types.js";
 import type { ParityReport } from "../schema/parity-types.js";
+import type { ComputePlan } from "../schema/plan-types.js";
 import type { RunRemoval } from "../schema/run-types.js";
 import type { SessionPack } from "../schema/session-pack-types.js";
 import type { AnyRun, QuerySet, Skipped } from "../schema/types.js";
@@ -8,11 +10,13 @@ import type { VectorCachePurge, VectorCacheStats } from "../schema/vector-cache-
 import { cachePackCard, cacheReportCard, primePlanCard } from "./card-cache.js";
 import { chunkCard } from "./card-chunk.js";
 import { denseCard } from "./card-dense.js";
+import { doctorCard } from "./card-doctor.js";
 import { explanationCard, skipExplanationCard } from "./card-explain.js";
 import { exportCard } from "./card-export.js";
 import { fuseCard } from "./card-fuse.js";
 import { queriesCard, skippedCard } from "./card-other.js";
 import { parityCard } from "./card-parity.js";
+import { planCard } from "./card-plan.js";
 import { primeCard } from "./card-prime.js";
 import { rerankCard } from "./card-rerank.js";
 import { runRemovalCard } from "./card-runs.js";
@@ -36,8 +40,10 @@ export type Showable =
   | RunExplanation
   | SkipExplanation
   | ParityReport
+  | DoctorReport
   | VectorCacheStats
-  | VectorCachePurge;
+  | VectorCachePurge
+  | ComputePlan;
 
 /** The card of a value: plain data, computed from the value alone. */
 export function cardOf(value: Showable): Card {
@@ -68,6 +74,8 @@ export function cardOf(value: Showable): Card {
       return cachePackCard(value);
     case "parity_report":
       return parityCard(value);
+    case "doctor_report":
+      return doctorCard(value);
     case "run_removal":
       return runRemovalCard(value);
     case "session_pack":
@@ -82,5 +90,7 @@ export function cardOf(value: Showable): Card {
       return vectorStatsCard(value);
     case "vector_cache_purge":
       return vectorPurgeCard(value);
+    case "compute_plan":
+      return planCard(value);
   }
 }

@@ -33,6 +33,18 @@ export function memory(value: number): string {
   return scaled(value, 1024, ["bytes", "KiB", "MiB", "GiB", "TiB"]);
 }
 
+/**
+ * Memory beside a limit: in powers of 1000 where the limit is a round number of
+ * those, as caps are set, so that 12 GB are not written as 11.2 GiB.
+ */
+export function memoryBeside(value: number, cap: number | null): string {
+  return isDecimal(cap) ? bytes(value) : memory(value);
+}
+
+function isDecimal(cap: number | null): boolean {
+  return cap !== null && cap % 1e8 === 0;
+}
+
 /** `340 µs`, `34 ms`, `1.23 s`, `2 min 05 s`, `1 h 12 min`. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "–";
@@ -78,8 +90,9 @@ export function timeUnit(most: number): AxisUnit {
   return most < 3 * 3600 ? { by: 60, name: "min" } : { by: 3600, name: "h" };
 }
 
-/** Memory on an axis. */
-export function memoryUnit(most: number): AxisUnit {
+/** Memory on an axis, with the limit that is drawn on it. */
+export function memoryUnit(most: number, cap: number | null = null): AxisUnit {
+  if (isDecimal(cap)) return { by: 1e9, name: "GB" };
   return most < 1.5 * 2 ** 30 ? { by: 2 ** 20, name: "MiB" } : { by: 2 ** 30, name: "GiB" };
 }
 

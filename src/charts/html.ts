@@ -90,13 +90,17 @@ function figureRow({ label, value, how }: Figure): string {
  * notebook is that ran elsewhere, and leaves the labels behind as a heap of words.
  * An image stays, and is described where even that can't.
  */
+export function chartImage({ alt, spec }: Chart, svg: string): string {
+  return `<img src="data:image/svg+xml;base64,${Buffer.from(svg).toString("base64")}" alt="${escapeHtml(alt)}" width="${spec.width}" height="${spec.height}" style="display:block;width:100%;height:auto;margin:0;background:none">`;
+}
+
 function chartHtml({ chart, svg, problem }: DrawnChart): string {
-  const { title, caption, alt, spec } = chart;
+  const { title, caption, alt } = chart;
   const words = caption === "" ? "" : `<br><small style="${MUTED}">${escapeHtml(caption)}</small>`;
   const picture =
     svg === null
       ? `<p style="margin:0">⚠ This chart could not be drawn (${escapeHtml(problem)}). It would show: ${escapeHtml(alt)}</p>`
-      : `<img src="data:image/svg+xml;base64,${Buffer.from(svg).toString("base64")}" alt="${escapeHtml(alt)}" width="${spec.width}" height="${spec.height}" style="display:block;width:100%;height:auto;margin:0;background:none">`;
+      : chartImage(chart, svg);
   return (
     `<figure style="margin:0;padding:0;max-width:360px">` +
     `<figcaption style="margin:0 0 4px;line-height:1.35;text-align:left"><strong style="font-weight:600">${escapeHtml(title)}</strong>${words}</figcaption>${picture}</figure>`

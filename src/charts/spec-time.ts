@@ -1,8 +1,9 @@
 import { max } from "../core/stats.js";
 import type { BatchRecord, MemorySeries } from "../schema/types.js";
+import { type Band, bandLayers } from "./bands.js";
 import type { Chart, Datum } from "./chart-types.js";
 import { keepPeaks, MOST_POINTS, ratesOverTime } from "./downsample.js";
-import { count, counted, duration, memory, memoryUnit, percent, timeUnit } from "./format.js";
+import { count, counted, duration, memory, memoryBeside, memoryUnit, percent, timeUnit } from "./format.js";
 import { howMeasured, summarize } from "./measured.js";
 import { colours, series } from "./palette.js";
 import { axis, chartOf, colourBy, rateAxis, round, rule } from "./spec-parts.js";
@@ -11,15 +12,19 @@ import { clip } from "./text.js";
 /** Most windows of the throughput chart. */
 const WINDOWS = 60;
 
-/** Memory over time, against the cap where there is one; null where nothing was read. */
-export function memoryChart(all: readonly MemorySeries[]): Chart | null {
+/**
+ * Memory over time, a line for each device, against the cap where there is one; null where nothing was read.
+ *
+ * @param ran what computed meanwhile: drawn behind the lines, where it is more than one thing
+ */
+export function memoryChart(all: readonly MemorySeries[], ran: readonly Band[] = []): Chart | null {
   const read = all.filter((one) => one.points.length > 0);
   const [first] = read;
   if (!first) return null;
   const caps = [...new Set(read.flatMap((one) => one.capBytes ?? []))].sort((a, b) => a - b);
   const peak = max(read.map((one) => one.peakBytes));
   const time = timeUnit(max(read.flatMap((one) => one.points.map((p) => p.at))));
-  const unit = memoryUnit(max([peak, ...caps]));
+  const unit = memoryUnit(max([peak, ...caps]), caps[0] ?? null);
   const most = Math.floor(MOST_POINTS / read.length);
   const apart = new Set(read.map((one) => one.device)).size === read.length;
   const nameOf = (one: MemorySeries) => clip(apart ? one.device : `${one.device}, ${one.source}`, 40);
@@ -30,6 +35,7 @@ export function memoryChart(all: readonly MemorySeries[]): Chart | null {
   const several = read.length > 1;
   const single = several ? {} : { color: series[0] };
   const left = max(thinned.map(({ per }) => per));
+  const end = max(read.flatMap((one) => one.points.map((p) => p.at)));
   const above = peak > max(read.flatMap((one) => one.points.map((p) => p.bytes)));
   return {
     title: caps.length > 0 ? "Memory against the cap" : "Memory",
@@ -37,13 +43,14 @@ export function memoryChart(all: readonly MemorySeries[]): Chart | null {
       ...new Set(read.map(howMeasured)),
       ...(left > 1 ? [`each point is the largest of ${count(left)} readings`] : []),
     ].join("; "),
-    alt: `Memory over ${duration(max(read.flatMap((one) => one.points.map((p) => p.at))))}: ${read
+    alt: `Memory over ${duration(end)}: ${read
       .map(
         (one) =>
-          `${nameOf(one)} peaked at ${memory(one.peakBytes)}${one.capBytes === null ? "" : ` of ${memory(one.capBytes)}`}`,
+          `${nameOf(one)} peaked at ${memoryBeside(one.peakBytes, one.capBytes)}${one.capBytes === null ? "" : ` of ${memoryBeside(one.capBytes, one.capBytes)}`}`,
       )
       .join(", ")}.`,
     spec: chartOf(values, [
+      ...bandLayers(ran, end, time.by),
       {
         mark: {
           type: "line",
@@ -61,7 +68,7 @@ export function memoryChart(all: readonly MemorySeries[]): Chart | null {
           ...(several ? { color: colourBy("series", read.map(nameOf)) } : {}),
         },
       },
-      ...caps.flatMap((cap) => rule("y", cap / unit.by, `cap ${memory(cap)}`)),
+      ...caps.flatMap((cap) => rule("y", cap / unit.by, `cap ${memoryBeside(cap, cap)}`)),
       ...(above && caps.length === 0 ? rule("y", peak / unit.by, `peak ${memory(peak)}`, { reached: true }) : []),
     ]),
   };

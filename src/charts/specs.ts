@@ -8,6 +8,7 @@ import type {
   RerankRun,
   SparseRun,
 } from "../schema/types.js";
+import { bandsOf } from "./bands.js";
 import type { Chart } from "./chart-types.js";
 import { bytes, count, counted, percent } from "./format.js";
 import { barChart } from "./spec-bars.js";
@@ -74,7 +75,7 @@ function chunkCharts(run: ChunkRun): (Chart | null)[] {
 function denseCharts(run: DenseRun): (Chart | null)[] {
   const { batches, memory } = run.telemetry;
   return [
-    memoryChart(memory),
+    memoryChart(memory, bandsOf(run.telemetry)),
     latencyChart(batches),
     throughputChart(batches),
     histogramChart(run.nearestBins, {
@@ -101,7 +102,7 @@ function sparseCharts(run: SparseRun): (Chart | null)[] {
       }),
     ),
     latencyChart(run.telemetry.batches),
-    memoryChart(run.telemetry.memory),
+    memoryChart(run.telemetry.memory, bandsOf(run.telemetry)),
   ];
 }
 
@@ -133,7 +134,7 @@ function rerankCharts(run: RerankRun): (Chart | null)[] {
     }),
     rankMovesChart(run.results),
     latencyChart(run.telemetry.batches),
-    memoryChart(run.telemetry.memory),
+    memoryChart(run.telemetry.memory, bandsOf(run.telemetry)),
   ];
 }
 

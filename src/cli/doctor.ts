@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
-import { type Check, checkTable, missing, note, reasonOf } from "../doctor/check.js";
-import { checkGpus, checkProvider } from "../doctor/gpu.js";
-import { checkInference } from "../doctor/inference.js";
-import { checkDisk, checkMemory, checkNode } from "../doctor/machine.js";
+import { missing, note } from "../core/checks.js";
+import { checkTable, reasonOf } from "../doctor/check.js";
+import { checkDevices } from "../doctor/devices.js";
+import { checkDisk, checkMemory } from "../doctor/machine.js";
 import { checkModels } from "../doctor/models.js";
-import { checkFaiss, checkKernel } from "../doctor/packages.js";
+import { machineChecks } from "../doctor/run.js";
+import { type DoctorCheck, RagError } from "../index.js";
 import { sessionsFolder } from "../session.js";
 import type { Io, Verb } from "./io.js";
 import { modelList, withModelsSession } from "./models-session.js";
@@ -17,16 +18,11 @@ export const doctor: Verb = async (args, io) => {
     options: { models: { type: "string" }, "models-from": { type: "string" } },
   });
   const root = packageRoot();
-  const checks: Check[] = [
-    checkNode(),
-    checkKernel(),
-    await checkInference(root),
-    await checkFaiss(root),
-    await modelsCheck(values.models, values["models-from"], io),
+  const checks = [
+    ...(await machineChecks(root)),
     await checkDisk(sessionsFolder(io.env)),
     checkMemory(),
-    await checkGpus(io.env),
-    await checkProvider(root, io.env),
+    ...(await sessionChecks(values.models, values["models-from"], root, io)),
   ];
   io.out.write(`rag-cells ${await packageVersion()} in ${root}\n${checkTable(checks)}`);
   const lacking = checks.filter(({ verdict }) => verdict === "missing").map(({ name }) => name);
@@ -35,13 +31,21 @@ export const doctor: Verb = async (args, io) => {
   return 1;
 };
 
-/** A session that can't be opened, such as for a wrong setting, is a line of the table too. */
-async function modelsCheck(keys: string | undefined, from: string | undefined, io: Io): Promise<Check> {
+/** What a session in this folder would find. One that can't be opened, such as for a wrong setting, is a line of the table too. */
+async function sessionChecks(
+  keys: string | undefined,
+  from: string | undefined,
+  root: string,
+  io: Io,
+): Promise<DoctorCheck[]> {
   const models = keys === undefined ? undefined : modelList(keys);
-  if (models === null) return note("models", "not looked for");
   try {
-    return await withModelsSession(io, from, (session) => checkModels(session, models));
+    return await withModelsSession(io, from, async (session) => [
+      models === null ? note("models", "not looked for") : await checkModels(session, models),
+      ...(await checkDevices(session, root, models)),
+    ]);
   } catch (error) {
-    return missing("models", reasonOf(error), "Correct it, then look again");
+    if (!(error instanceof RagError)) throw error;
+    return [missing("models", reasonOf(error), "Correct it, then look again")];
   }
 }

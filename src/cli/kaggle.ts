@@ -5,15 +5,18 @@ import { primeCache } from "../index.js";
 import { packKit } from "../kit/pack.js";
 import { unpackKit } from "../kit/unpack.js";
 import type { Io, Verb } from "./io.js";
+import { notebooks, pushFolder } from "./kaggle-notebooks.js";
 import { modelList, withModelsSession } from "./models-session.js";
 import { packageRoot } from "./package-root.js";
 import { shownPath, table } from "./run-notebook.js";
 
-/** `rag-cells kaggle pack ...` and `rag-cells kaggle unpack ...`: the kit for a notebook without internet. */
+/** `rag-cells kaggle ...`: the kit for a notebook without internet, and notebooks that use it. */
 export const kaggle: Verb = async ([verb, ...args], io) => {
   if (verb === "pack") return pack(args, io);
   if (verb === "unpack") return unpack(args, io);
-  throw badArguments("kaggle", "say pack or unpack.");
+  if (verb === "notebooks") return notebooks(args, io);
+  if (verb === "push-folder") return pushFolder(args, io);
+  throw badArguments("kaggle", "say pack, unpack, notebooks or push-folder.");
 };
 
 async function pack(args: readonly string[], io: Io): Promise<number> {

@@ -21,6 +21,9 @@ const HELP = `rag-cells turns a folder of documents into a searchable collection
   rag-cells kaggle pack --out DIR (--models KEYS | --session-settings) [--models-from DIR] [--title T] [--id OWNER/SLUG]
                                                make a Kaggle dataset for notebooks without internet
   rag-cells kaggle unpack DIR [--to DIR]       check such a dataset and unpack it
+  rag-cells kaggle notebooks --out DIR         write the sample notebooks for Kaggle's Python kernel
+  rag-cells kaggle push-folder NOTEBOOK --out DIR --id OWNER/SLUG --dataset OWNER/SLUG [--title T] [--no-gpu] [--internet]
+                                               make a folder for kaggle kernels push
   rag-cells doctor [--models KEYS] [--models-from DIR]
                                                say in one table what works here
   rag-cells setup-faiss                        build the optional faiss-node on this machine

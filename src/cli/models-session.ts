@@ -23,7 +23,6 @@ export async function withModelsSession<T>(
     const session = await openSession({
       name: "models",
       dir,
-      device: "cpu",
       modelLock: join(sessionsFolder(io.env), "models.lock.json"),
       ...(modelsFrom === undefined ? {} : { modelDirs: [resolve(io.cwd, modelsFrom)] }),
       ...more,

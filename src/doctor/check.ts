@@ -1,29 +1,4 @@
-/** What one look at the machine found. */
-export interface Check {
-  readonly name: string;
-  /** `missing` is what rag-cells can't work without; a `note` is worth knowing. */
-  readonly verdict: "ok" | "note" | "missing";
-  /** What is there, or is not. */
-  readonly said: string;
-  /** What to do; null where nothing is to be done. */
-  readonly remedy: string | null;
-}
-
-export const ok = (name: string, said: string): Check => ({ name, verdict: "ok", said, remedy: null });
-
-export const note = (name: string, said: string, remedy: string | null = null): Check => ({
-  name,
-  verdict: "note",
-  said,
-  remedy,
-});
-
-export const missing = (name: string, said: string, remedy: string): Check => ({
-  name,
-  verdict: "missing",
-  said,
-  remedy,
-});
+import type { DoctorCheck } from "../schema/doctor-types.js";
 
 /** The first line of what went wrong, short enough for a table. */
 export function reasonOf(error: unknown): string {
@@ -33,7 +8,7 @@ export function reasonOf(error: unknown): string {
 }
 
 /** Checks as a table, a line each. */
-export function checkTable(checks: readonly Check[]): string {
+export function checkTable(checks: readonly DoctorCheck[]): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   return checks
     .map(({ name, verdict, said, remedy }) => {

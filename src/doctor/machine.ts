@@ -1,7 +1,8 @@
 import { tmpdir } from "node:os";
+import { missing, note, ok } from "../core/checks.js";
 import { defaultThreads } from "../runtime/threads.js";
+import type { DoctorCheck } from "../schema/doctor-types.js";
 import { freeBytes } from "../store/disk.js";
-import { type Check, missing, note, ok } from "./check.js";
 
 /** Below the first a stage may not fit; below the second not even a journal does. */
 const LITTLE_DISK = 2e9;
@@ -9,7 +10,7 @@ const NO_DISK = 100e6;
 /** What the kernel, the inference process and a small model take together. */
 const LITTLE_MEMORY = 1e9;
 
-export function checkNode(version: string = process.versions.node): Check {
+export function checkNode(version: string = process.versions.node): DoctorCheck {
   const [major, minor] = version.split(".").map(Number) as [number, number];
   return major > 22 || (major === 22 && minor >= 13)
     ? ok("Node", `${version} (${process.platform}-${process.arch})`)
@@ -17,7 +18,7 @@ export function checkNode(version: string = process.versions.node): Check {
 }
 
 /** @param sessions the folder that holds sessions, which need not exist */
-export async function checkDisk(sessions: string): Promise<Check> {
+export async function checkDisk(sessions: string): Promise<DoctorCheck> {
   const places = [sessions, tmpdir()];
   const free = await Promise.all(places.map(async (place) => ({ place, bytes: await freeBytes(place) })));
   const said = free
@@ -30,7 +31,7 @@ export async function checkDisk(sessions: string): Promise<Check> {
     : ok("disk", said);
 }
 
-export function checkMemory(available: number = process.availableMemory()): Check {
+export function checkMemory(available: number = process.availableMemory()): DoctorCheck {
   const said = `${(available / 1e9).toFixed(1)} GB free, ${defaultThreads()} threads for inference`;
   return available < LITTLE_MEMORY
     ? note("memory", said, "Little for a model: shut other notebooks down, or choose a small model")

@@ -1,11 +1,13 @@
+import { missing, note, ok } from "../core/checks.js";
 import { modelFiles } from "../models/files.js";
 import { modelFolders } from "../models/folders.js";
 import type { Places } from "../models/locate.js";
 import { wantedCards } from "../models/prime.js";
 import { shelfOf } from "../models/shelf.js";
+import type { DoctorCheck } from "../schema/doctor-types.js";
 import type { ModelCard } from "../schema/model-types.js";
 import type { Session } from "../stage.js";
-import { type Check, missing, note, ok, reasonOf } from "./check.js";
+import { reasonOf } from "./check.js";
 
 /**
  * Whether the models of a session are on disk, by the names of their files: a quick look.
@@ -13,7 +15,7 @@ import { type Check, missing, note, ok, reasonOf } from "./check.js";
  *
  * @param models registry keys, in place of the session's own models: these have to be there
  */
-export async function checkModels(session: Session, models?: readonly string[]): Promise<Check> {
+export async function checkModels(session: Session, models?: readonly string[]): Promise<DoctorCheck> {
   try {
     const shelf = shelfOf(session);
     const cards = [...new Set(wantedCards(shelf, session, models))];

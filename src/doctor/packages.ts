@@ -3,13 +3,15 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { missing, note, ok } from "../core/checks.js";
 import { loadZmq, tslabCommand } from "../notebook/zmq.js";
-import { type Check, missing, note, ok, reasonOf } from "./check.js";
+import type { DoctorCheck } from "../schema/doctor-types.js";
+import { reasonOf } from "./check.js";
 
 const AGAIN = "Run npm ci, or npm install, again; on Kaggle run the bootstrap's cell again";
 
 /** The kernel's two packages; the one has native code that has to fit this Node and this system. */
-export function checkKernel(): Check {
+export function checkKernel(): DoctorCheck {
   try {
     const tslab = versionIn(dirname(dirname(tslabCommand())));
     return loadZmq().capability.ipc
@@ -21,7 +23,7 @@ export function checkKernel(): Check {
 }
 
 /** faiss-node is optional, and its native code may end the process that loads it. */
-export async function checkFaiss(root: string): Promise<Check> {
+export async function checkFaiss(root: string): Promise<DoctorCheck> {
   const without = "FAISS indexes are written and checked without it";
   const load = `const m = require("faiss-node"); if (typeof m.IndexFlatIP !== "function") process.exit(2);`;
   try {

@@ -3,7 +3,7 @@ import type { DatasetName } from "../schema/dataset-metadata.js";
 import { KIT_FILE, type Kit } from "../schema/kit-file.js";
 
 /** The owner that nobody has: the README then says to fill it in. */
-const NO_OWNER = "INSERT_YOUR_USERNAME";
+export const NO_OWNER = "INSERT_YOUR_USERNAME";
 /** What a kit is called where neither the operator nor an earlier kit says it. */
 export const usualKitName: DatasetName = { title: "rag-cells kit", id: `${NO_OWNER}/rag-cells-kit` };
 

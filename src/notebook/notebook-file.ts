@@ -59,8 +59,13 @@ export function parseNotebook(text: string, path: string): Notebook {
   return { metadata: asRecord(metadata), cells: cells.map((cell, i) => readCell(asRecord(cell), i, ids, path)) };
 }
 
-/** Writes a notebook as Jupyter does (nbformat 4.5, texts as lists of lines), whole or not at all. */
+/** Writes a notebook, whole or not at all. */
 export async function writeNotebook(path: string, notebook: Notebook): Promise<void> {
+  await writeWhole(path, formatNotebook(notebook));
+}
+
+/** The text of a notebook's file as Jupyter writes it: nbformat 4.5, texts as lists of lines. */
+export function formatNotebook(notebook: Notebook): string {
   const cells = notebook.cells.map((cell) => {
     const source = lines(cell.source);
     return cell.cell_type === "code"
@@ -68,7 +73,7 @@ export async function writeNotebook(path: string, notebook: Notebook): Promise<v
       : { ...cell, source };
   });
   const json = { cells, metadata: notebook.metadata, nbformat: 4, nbformat_minor: 5 };
-  await writeWhole(path, `${JSON.stringify(json, null, 1)}\n`);
+  return `${JSON.stringify(json, null, 1)}\n`;
 }
 
 function readCell(cell: Record<string, unknown>, index: number, ids: Set<string>, path: string): Cell {

@@ -1,11 +1,13 @@
 /**
- * Loaded into a tslab kernel by `node -r` before tslab itself. It cures two
+ * Loaded into a tslab kernel by `node -r` before tslab itself. It cures three
  * faults that the kernel has by itself:
  *
  * - tslab sends its output without waiting, and zeromq rejects what is sent
  *   while an earlier send is pending, so long output is lost and with it the
  *   `idle` that ends the cell. A publisher that may neither wait nor drop
  *   sends at once.
+ * - tslab answers no request for good where the first one comes while its sockets
+ *   are being bound. They receive when all are bound.
  * - tslab lives on when its parent is killed.
  *
  * Children and workers inherit `-r`, so everything here is for a kernel's main thread only.
@@ -14,12 +16,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { isMainThread } from "node:worker_threads";
-
-type PublisherConstructor = new (options?: Record<string, unknown>) => object;
+import { type BoundSockets, bindFirst } from "./bind-first.js";
 
 const connectionFile = isMainThread ? kernelConnectionFile(process.argv) : null;
 if (connectionFile !== null) {
-  publishWithoutWaiting(tslabInUse(process.argv[1] as string, process.cwd()));
+  const zeromq = createRequire(tslabInUse(process.argv[1] as string, process.cwd()))("zeromq") as BoundSockets;
+  publishWithoutWaiting(zeromq);
+  bindFirst(zeromq);
   dieWithParent(parentOf(connectionFile));
 }
 
@@ -38,8 +41,7 @@ function tslabInUse(started: string, cwd: string): string {
   }
 }
 
-function publishWithoutWaiting(tslab: string): void {
-  const zeromq = createRequire(tslab)("zeromq") as { Publisher: PublisherConstructor };
+function publishWithoutWaiting(zeromq: BoundSockets): void {
   zeromq.Publisher = class extends zeromq.Publisher {
     constructor(options: Record<string, unknown> = {}) {
       super({ ...options, sendTimeout: 0, sendHighWaterMark: 0 });

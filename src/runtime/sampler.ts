@@ -80,30 +80,33 @@ export function startSampler(devices: readonly UsableDevice[], options: SamplerO
     const byUuid = new Map(its.map((one) => [one.device.uuid, one]));
     const loop = startSmiLoop(smi, EVERY_MS, ({ uuid, usedBytes, utilisation }) => {
       const one = byUuid.get(uuid);
-      if (!one || usedBytes > (one.device.memoryBytes ?? Number.POSITIVE_INFINITY)) return;
+      // Both are rounded to MiB.
+      if (!one || usedBytes > (one.device.memoryBytes ?? Number.POSITIVE_INFINITY) + 2 ** 20) return;
       take(one, usedBytes, utilisation);
     });
     loops.push(loop);
   }
 
   const processors = [...watched.values()].filter(({ device }) => device.kind === "cpu");
-  const timer = setInterval(() => {
-    for (const one of processors) {
-      const resident = [...one.pids].flatMap((pid) => {
-        const memory = residentOf(pid);
-        if (!memory) one.pids.delete(pid);
-        return memory ? [memory] : [];
-      });
-      const sum = resident.reduce((bytes, memory) => bytes + memory.bytes, 0);
-      if (resident.length > 0) take(one, sum, null, Math.max(sum, ...resident.map(({ peakBytes }) => peakBytes)));
-    }
-  }, EVERY_MS).unref();
+  const readResident = (one: Watched) => {
+    const resident = [...one.pids].flatMap((pid) => {
+      const memory = residentOf(pid);
+      if (!memory) one.pids.delete(pid);
+      return memory ? [memory] : [];
+    });
+    const sum = resident.reduce((bytes, memory) => bytes + memory.bytes, 0);
+    if (resident.length > 0) take(one, sum, null, Math.max(sum, ...resident.map(({ peakBytes }) => peakBytes)));
+  };
+  const timer = setInterval(() => processors.forEach(readResident), EVERY_MS).unref();
   if (processors.length === 0) clearInterval(timer);
 
   return {
     watch(name, pid) {
       const one = watched.get(name);
-      if (one?.device.kind === "cpu") one.pids.add(pid);
+      if (one?.device.kind !== "cpu") return;
+      one.pids.add(pid);
+      // At once: one that lives for less than an interval is seen too.
+      readResident(one);
     },
     series(name) {
       const one = watched.get(name);

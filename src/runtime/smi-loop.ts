@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { NvidiaSmi } from "./devices/types.js";
 
 /** What nvidia-smi says of one GPU. */
@@ -23,8 +24,10 @@ const FIELDS = ["uuid", "memory.used", "utilization.gpu"] as const;
 /** A line of ours has some sixty characters. */
 const MOST_LINE = 400;
 const MOST_NOTES = 20;
-const MOST_RESTARTS = 5;
-const RESTART_MS = 500;
+const MOST_RESTARTS = 3;
+const RESTART_MS = 250;
+/** One that has read for so long may be started as often again. */
+const STEADY_MS = 60_000;
 /** Without persistence mode the first reading wakes every GPU. */
 const SILENT_MS = 20_000;
 const STOP_MS = 1000;
@@ -51,14 +54,24 @@ export function startSmiLoop(smi: NvidiaSmi, everyMs: number, onReading: (readin
   };
   const line = (text: string) => {
     const reading = readLine(text);
+    if (over) return;
     heard = performance.now();
     if (reading) onReading(reading);
     else if (text.trim() !== "" && misread++ === 0) note(`nvidia-smi wrote a line that can't be read: ${plain(text)}`);
   };
-  const kill = () => void child.kill("SIGKILL");
+  const kill = () => {
+    try {
+      // The whole group: a tool that is a script may have started others.
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+        process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  };
 
   const start = () => {
-    heard = performance.now();
+    const started = performance.now();
+    heard = started;
     const args = [`--query-gpu=${FIELDS.join(",")}`, "--format=csv,noheader,nounits", "-lms", String(everyMs)];
     child = spawn(smi.command, args, {
       cwd: "/",
@@ -72,22 +85,17 @@ export function startSmiLoop(smi: NvidiaSmi, everyMs: number, onReading: (readin
     (child.stdout as Socket | null)?.unref();
     process.once("exit", kill);
     gone = new Promise((resolve) => {
-      const ended = (words: string) => {
+      const ended = (words: string, again: boolean) => {
         process.removeListener("exit", kill);
         resolve();
         if (over) return;
-        if (restarts === MOST_RESTARTS) {
-          lost = true;
-          note(
-            `nvidia-smi ${words}; it was started ${restarts + 1} times and is given up: nothing is read from then on`,
-          );
-          return;
-        }
-        note(`nvidia-smi ${words}, and was started again`);
-        timer = setTimeout(start, RESTART_MS * 2 ** restarts++).unref();
+        if (performance.now() - started > STEADY_MS) restarts = 0;
+        lost = !again || restarts === MOST_RESTARTS;
+        note(`nvidia-smi ${words}, and ${lost ? "is given up: nothing is read from then on" : "was started again"}`);
+        if (!lost) timer = setTimeout(start, RESTART_MS * 2 ** restarts++).unref();
       };
-      child.once("error", (error) => ended(`could not be started: ${plain(error.message)}`));
-      child.once("exit", (code, signal) => ended(`ended with ${signal ?? `exit code ${code}`}`));
+      child.once("error", (error) => ended(`could not be started (${plain(error.message)})`, false));
+      child.once("exit", (code, signal) => ended(`ended with ${signal ?? `exit code ${code}`}`, true));
     });
   };
   start();
@@ -108,14 +116,12 @@ export function startSmiLoop(smi: NvidiaSmi, everyMs: number, onReading: (readin
       clearTimeout(timer);
       clearInterval(listen);
       kill();
-      // A tool that hangs in the driver dies when the driver lets it. The timer keeps the program alive meanwhile, as nothing else may.
-      await new Promise<void>((resolve) => {
-        const limit = setTimeout(resolve, STOP_MS);
-        gone.then(() => {
-          clearTimeout(limit);
-          resolve();
-        });
-      });
+      child.ref();
+      // A tool that hangs in the driver dies when the driver lets it, and is not waited for.
+      const given = new AbortController();
+      await Promise.race([gone, sleep(STOP_MS, undefined, { signal: given.signal }).catch(() => {})]);
+      given.abort();
+      child.unref();
     },
   };
 }

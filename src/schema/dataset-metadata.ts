@@ -16,13 +16,13 @@ const Title = z
   .refine((title) => [...title].length >= 6 && [...title].length <= 50, "must have 6 to 50 characters")
   .refine((title) => !/\p{C}|[\u2028\u2029]/u.test(title), "must be one line of visible characters");
 /** Kaggle's page on the file allows slugs of 3 characters; its command line, which does the upload, wants 6. */
-const Id = z
+export const DatasetIdSchema = z
   .string()
   .regex(
     /^[A-Za-z0-9][A-Za-z0-9_-]{0,49}\/[a-z0-9-]{6,50}$/,
     'must be "owner/slug", the slug 6 to 50 of a-z, 0-9 and "-"',
   );
-const NameSchema = z.looseObject({ title: Title, id: Id });
+const NameSchema = z.looseObject({ title: Title, id: DatasetIdSchema });
 
 /** What is wrong with a title; null where nothing is. */
 export function titleProblem(title: unknown): string | null {
@@ -31,7 +31,7 @@ export function titleProblem(title: unknown): string | null {
 
 /** What is wrong with an id; null where nothing is. */
 export function idProblem(id: unknown): string | null {
-  return problemOf(Id, id);
+  return problemOf(DatasetIdSchema, id);
 }
 
 /** Everything in such a file, where its title and id can be used; else null. */

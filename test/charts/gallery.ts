@@ -15,6 +15,7 @@ const values: Showable[] = [
   sample.chunkRun(),
   sample.denseRun(),
   sample.largeDenseRun(),
+  sample.gpuDenseRun(),
   sample.sparseRun(),
   sample.querySet(),
   sample.fusedRun(),

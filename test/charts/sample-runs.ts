@@ -226,6 +226,118 @@ export function denseRun(): DenseRun {
 }
 
 /** Two models on two GPUs with a cap, many batches: what the sample does not show. */
+/** Two models one after another on two GPUs, with everything that can happen there. */
+export function gpuDenseRun(): DenseRun {
+  const run = denseRun();
+  const one = run.vectors[0];
+  if (!one) throw new Error("the sample has vectors");
+  const models = ["bge-small-en-v1.5", "bge-m3"];
+  const names = ["cuda:0", "cuda:1"];
+  const starts = [3, 30];
+  const batches = models.flatMap((model, m) =>
+    names.flatMap((device, d) =>
+      batchesOf(model, 12_000, {
+        speed: m === 0 ? 64_000 : 30_000,
+        device,
+        seed: 20 + 2 * m + d,
+        from: starts[m] as number,
+      }),
+    ),
+  );
+  const end = Math.max(...batches.map(({ at }) => at));
+  const next = normals(31);
+  const series = names.map((device, d): MemorySeries => {
+    const points = Array.from({ length: Math.floor(end * 4) }, (_, i) => {
+      const at = i / 4;
+      const model = at < 3 ? null : at < 28 - d ? 0 : at < 30 ? null : 1;
+      const grown = model === null ? 0 : (model === 0 ? 3.2e9 : 8.1e9) * (1 - Math.exp((starts[model] as number) - at));
+      return {
+        at,
+        bytes: 0.31e9 + (model === null ? 0 : 0.9e9 + Math.floor(grown / 1.07e9) * 1.07e9) + 2e6 * Math.abs(next()),
+      };
+    });
+    const peakBytes = Math.max(...points.map(({ bytes }) => bytes));
+    return { device, source: "nvidia-smi memory.used", interval: "every 250 ms", capBytes: 12e9, peakBytes, points };
+  });
+  const sum = (of: readonly BatchRecord[], pick: (b: BatchRecord) => number) => of.reduce((n, b) => n + pick(b), 0);
+  const devices = models.flatMap((model, m) =>
+    names.map((name, index) => {
+      const mine = batches.filter((b) => b.model === model && b.device === name);
+      const passSeconds = Math.max(...mine.map(({ at }) => at)) - (starts[m] as number);
+      return {
+        device: {
+          kind: "cuda" as const,
+          name,
+          product: "Tesla T4",
+          index,
+          uuid: `GPU-0000000${index}`,
+          memoryBytes: 16e9,
+          computeCapability: "7.5",
+        },
+        model,
+        batches: mine.length,
+        rows: sum(mine, (b) => b.rows),
+        tokens: sum(mine, (b) => b.tokens),
+        paddedTokens: sum(mine, (b) => b.paddedTokens),
+        busySeconds: sum(mine, (b) => b.seconds),
+        passSeconds: passSeconds * 1.02,
+        placement: { CUDAExecutionProvider: 512, CPUExecutionProvider: 18 },
+        utilisation: 0.958 - 0.01 * index,
+        peakBytes: series[index]?.peakBytes ?? null,
+      };
+    }),
+  );
+  const leases = models.flatMap((model) =>
+    names.map((device) => ({
+      device,
+      owner: `dense · ${model}`,
+      waitedSeconds: 0.004,
+      heldSeconds: 27.1,
+      beforeBytes: 0.31e9,
+      afterBytes: 0.31e9,
+    })),
+  );
+  const event = {
+    device: "cuda:1",
+    model: "bge-m3",
+    rows: 48,
+    length: 512,
+    words: "Failed to allocate memory for requested buffer of size 402653184",
+  };
+  return {
+    ...run,
+    count: 24_000,
+    vectors: models.map((name) => ({
+      ...one,
+      name,
+      model: modelUse(name, { hubId: `Xenova/${name}`, dtype: "fp16", device: "cuda", maxTokens: 512 }),
+      rows: 24_000,
+      dim: 1024,
+      truncated: 0,
+      lostTokens: 0,
+    })),
+    primary: "bge-m3",
+    notes: [],
+    telemetry: telemetry(end + 1, {
+      phases: { tokenize: 2.1, load: 6.4, encode: end - 6 },
+      batches,
+      memory: series,
+      devices,
+      leases,
+      events: [
+        { ...event, kind: "halved", at: 41.2 },
+        { ...event, kind: "halved", at: 43.9, rows: 24 },
+        {
+          ...event,
+          kind: "watchdog",
+          at: 47.5,
+          words: "11.61 GB were in use, and the process was ended before the cap of 12.0 GB",
+        },
+      ],
+    }),
+  };
+}
+
 export function largeDenseRun(): DenseRun {
   const a = batchesOf("bge-m3", 24_000, { speed: 61_000, device: "cuda:0", seed: 11 });
   const b = batchesOf("gte-large-en-v1.5", 24_000, { speed: 54_000, device: "cuda:1", seed: 12 });

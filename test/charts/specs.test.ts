@@ -12,6 +12,7 @@ const runs: Record<string, AnyRun> = {
   chunk: sample.chunkRun(),
   dense: sample.denseRun(),
   "dense, two devices with a cap": sample.largeDenseRun(),
+  "dense, two models in turn on two GPUs": sample.gpuDenseRun(),
   sparse: sample.sparseRun(),
   fuse: sample.fusedRun(),
   rerank: sample.rerankRun(),

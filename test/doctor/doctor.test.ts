@@ -1,22 +1,24 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { cardOf } from "../../dist/charts/card.js";
 import { checkTable } from "../../dist/doctor/check.js";
-import { absentLibraries, checkGpus, checkProvider, parseGpus } from "../../dist/doctor/gpu.js";
 import { checkInference } from "../../dist/doctor/inference.js";
 import { checkMemory, checkNode } from "../../dist/doctor/machine.js";
+import * as rag from "../../dist/index.js";
 import { writeTree } from "../kit/fake.ts";
-import { root, sampleModels, scratch } from "../lib/sample.ts";
+import { fakeSmi, UUIDS } from "../lib/gpus.ts";
+import { root, sampleModels, sampleOptions, scratch } from "../lib/sample.ts";
 
 const cwd = await scratch("doctor");
 
-function doctor(args: readonly string[] = [], env: Record<string, string> = {}) {
+function doctor(args: readonly string[] = [], env: Record<string, string> = {}, from = cwd) {
   const temporary = join(cwd, "tmp");
   mkdirSync(temporary, { recursive: true });
   const done = spawnSync(process.execPath, [join(root, "dist/cli/main.js"), "doctor", ...args], {
-    cwd,
+    cwd: from,
     encoding: "utf8",
     env: { ...process.env, HF_HOME: join(cwd, "none"), TMPDIR: temporary, ...env },
   });
@@ -63,39 +65,33 @@ test("an old Node, little memory, inference that does not work", async () => {
   assert.match(checkTable([check]), /^ {2}missing +inference +a small model could not compute: .*npm ci/);
 });
 
-test("GPUs as the driver's tool tells them; a GPU is no reason to fail", async () => {
-  const csv = "Tesla T4, 15360 MiB, 550.54.15\nTesla T4, 15360 MiB, 550.54.15\n";
-  assert.deepEqual(parseGpus(csv), Array(2).fill("Tesla T4 (15360 MiB, driver 550.54.15)"));
-  assert.deepEqual(parseGpus("NVIDIA-SMI has failed\n"), []);
-  const bin = await scratch("bin");
-  writeFileSync(join(bin, "nvidia-smi"), `#!/bin/sh\nprintf '${csv.replaceAll("\n", "\\n")}'\n`);
-  chmodSync(join(bin, "nvidia-smi"), 0o755);
-  const check = await checkGpus({ PATH: `${bin}:/bin` });
-  assert.equal(check.verdict, "note");
-  assert.match(check.said, /Tesla T4 .*; Tesla T4 .*: this version computes on the CPU: pass device: "cpu"/);
+test("device cuda: a line for each thing that is there or is not, and what to do", async () => {
+  const bin = await fakeSmi({ processes: `${UUIDS[1]}, 4711, 1200, /usr/bin/python3 \u001b[31m` });
+  const folder = await scratch("settings");
+  writeTree(folder, { "config/embedder.json": { device: "cuda", dtype: "int8" } });
+  const { status, stdout } = doctor([], { PATH: `${bin}:${process.env["PATH"]}` }, folder);
+  assert.equal(status, 1);
+  assert.match(stdout, /missing +device +device: "cuda": the GPUs can't be used/);
+  assert.match(
+    stdout,
+    /ok +GPU 0 +Tesla T4, 16\.1 GB, 0\.0 GB in use, compute capability 7\.5, driver 560\.35\.03, 0 % busy\n/,
+  );
+  assert.match(stdout, /note +GPU 1, processes +\/usr\/bin\/python3 \[31m \(4711, 1\.3 GB\)\. They share/);
+  assert.match(stdout, /missing +CUDA provider .*not installed\. .*ONNXRUNTIME_NODE_INSTALL=cuda12/);
+  assert.match(stdout, /missing +weights +"bge-small-en-v1\.5": weights in "int8" are not for device "cuda"/);
+  assert.match(stdout, /Needed and missing: .*device, CUDA provider, weights\n$/);
 });
 
-test("the CUDA provider: absent, whole, and with libraries that are not found", async (t) => {
-  assert.deepEqual(absentLibraries("\tlibc.so.6 => /lib/libc.so.6 (0x1)\n\tlibcublas.so.12 => not found\n"), [
-    "libcublas.so.12",
-  ]);
-  const place = await scratch("provider");
-  const runtime = join(place, "node_modules/onnxruntime-node");
-  writeTree(place, {
-    "package.json": "{}",
-    "node_modules/onnxruntime-node/package.json": { main: "dist/index.js" },
-    "node_modules/onnxruntime-node/dist/index.js": "",
-    "node_modules/onnxruntime-node/bin/napi-v6/linux/x64/source.c":
-      "int lacking(void); int here(void) { return lacking(); }",
-    "node_modules/onnxruntime-node/bin/napi-v6/linux/x64/lacking.c": "int lacking(void) { return 1; }",
-  });
-  assert.match((await checkProvider(place, process.env)).said, /^not installed/);
-  const folder = join(runtime, "bin/napi-v6/linux/x64");
-  const gcc = (...args: string[]) => spawnSync("gcc", ["-shared", "-fPIC", ...args], { cwd: folder }).status;
-  if (gcc("-o", "libcudnn.so.9", "lacking.c", "-Wl,-soname,libcudnn.so.9") !== 0) return t.skip("there is no gcc");
-  assert.equal(gcc("-o", "libonnxruntime_providers_cuda.so", "source.c", "-L.", "-l:libcudnn.so.9"), 0);
-  const check = await checkProvider(place, { PATH: process.env["PATH"] });
-  assert.match(check.said, /^libcudnn\.so\.9 not found/);
-  assert.match(check.remedy ?? "", /LD_LIBRARY_PATH/);
-  assert.equal((await checkProvider(place, { PATH: process.env["PATH"], LD_LIBRARY_PATH: folder })).verdict, "ok");
+test("doctor(session) has the same checks, with a card", async () => {
+  const session = await rag.openSession(sampleOptions(await scratch("report")));
+  const report = await rag.doctor(session);
+  session.close();
+  assert.equal(report.ok, true);
+  const of = (name: string) => report.checks.find((check) => check.name === name);
+  assert.match(of("models")?.said ?? "", /^on disk: sample-dense, sample-splade, sample-rerank$/);
+  assert.match(of("weights")?.said ?? "", /sample-dense fp32, sample-splade fp32/);
+  assert.equal(of("device")?.verdict, "ok");
+  const [table] = cardOf(report).tables;
+  assert.equal(table?.groups[0]?.rows.length, report.checks.length);
+  await assert.rejects(rag.doctor(session), { code: "session_closed" });
 });

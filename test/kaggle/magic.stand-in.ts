@@ -56,7 +56,7 @@ line.html("<b>1</b>"); display.svg("<svg/>"); line.html("<b>2</b>");`,
       afterForce: { run: "%%ts\n1 + 1" },
       cell: { time: "%%ts\nconst tiny = 1;", times: 30 },
       pythonCell: { time: "tiny = 1", times: 30 },
-      end: { end: "kill" },
+      end: { end: "kill", during: "%%ts\nawait null; console.log('in a loop'); for (;;);", when: "in a loop" },
     });
 
     for (const [key, { status }] of Object.entries({ load: all.load, again: all.again }))

@@ -178,3 +178,32 @@ print(*boot.cuda_libraries(), sep="\\n")`;
   assert.deepEqual(folders, [`${site}/nvidia/cublas/lib`, `${site}/nvidia/cudnn/lib`, "/opt/mine"]);
   assert.match(said as string, /^a GPU is here: \d folders/);
 });
+
+test("an attached package is found where there is no kit: its tarball, or what an upload has made of it", async () => {
+  const input = await scratch("attached");
+  const find = async () =>
+    (await boot("boot.ATTACHED = Path(args[0]); print(boot.attached_package())", [input])).stdout;
+  assert.equal(await find(), "None");
+  writeTree(input, {
+    "other/package.json": { name: "other" },
+    "deep/er/rag-cells/package.json": { name: "rag-cells" },
+  });
+  assert.equal(await find(), join(input, "deep/er/rag-cells"));
+  writeTree(input, { "set/rag-cells-0.1.0.tgz": "" });
+  assert.equal(await find(), join(input, "set/rag-cells-0.1.0.tgz"));
+});
+
+test("the sample comes to the working folder once, whole, and what stands there is left alone", async () => {
+  const place = await scratch("sample");
+  const lines = "print(boot.place_sample(Path(args[0]), Path(args[1])))";
+  const missing = await boot(lines, [join(place, "none"), place]);
+  assert.match(missing.stderr, /notebooks\/sample is missing: make the kit/);
+  writeTree(place, { "root/notebooks/sample/corpus/a.md": "# A" });
+  const first = await boot(lines, [join(place, "root"), place]);
+  assert.match(first.stdout, /sample has the documents and models of the sample notebooks$/);
+  writeFileSync(join(place, "sample/corpus/a.md"), "# Mine");
+  const second = await boot(lines, [join(place, "root"), place]);
+  assert.match(second.stdout, /sample stood there already, and is left as it is$/);
+  assert.equal(readFileSync(join(place, "sample/corpus/a.md"), "utf8"), "# Mine");
+  assert.deepEqual(readdirSync(place).sort(), ["root", "sample"]);
+});

@@ -238,7 +238,9 @@ test("python: killed in the middle, the next call makes it whole and removes wha
     await new Promise((resolve) => setTimeout(resolve, 40 * round));
     child.kill("SIGKILL");
     await ended;
-    assert.deepEqual(await unpackers["python"]?.(big, to), { written: true }, `round ${round}`);
+    // A fast machine is through before a late kill.
+    const written = !existsSync(join(to, "rag-cells-home.json"));
+    assert.deepEqual(await unpackers["python"]?.(big, to), { written }, `round ${round}`);
     assert.equal(readdirSync(join(to, "node_modules/a/many")).length, 300);
     assert.deepEqual(leftovers(to), []);
   }

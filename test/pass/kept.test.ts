@@ -62,6 +62,7 @@ async function dense(kept: KeptRows | null, count = texts.length) {
     note: (code) => notes.push(code),
     resumed() {},
     due: () => false,
+    live: () => ({ update() {}, finish() {} }),
   };
   const pass = await runTextPass(work, {
     stage: "dense",

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { UsableDevice } from "../../dist/runtime/devices/types.js";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import { simulatedDevices } from "../../dist/runtime/simulated/devices.js";
+import { gpuFolder, holdings } from "../../dist/runtime/simulated/ledger.js";
 import type { DenseBatch, SparseBatch } from "../../dist/runtime/types.js";
+import { goneWithin } from "./lib/processes.ts";
 import { normals, seeded } from "./lib/random.ts";
 import { BASE, batchOf, GIB, gpus, MIB, optionsOn } from "./lib/simulated.ts";
 import { scratch, tableOnnx } from "./lib/table-model.ts";
@@ -132,6 +136,40 @@ test("a batch that does not fit says so in onnxruntime's words, and a smaller on
   } finally {
     await encoder.close();
   }
+});
+
+test("processes that grow at the same time never have more than there is", async () => {
+  const [gpu] = (await gpus({ memoryBytes: 4 * GIB, contextBytes: 100 * MIB, speedup: 1000 })) as [UsableDevice];
+  if (gpu.provider.kind !== "simulated") assert.fail();
+  const folder = gpuFolder(gpu.provider.stateDir, gpu.provider.index);
+  const inUse = () => holdings(folder).reduce((sum, { bytes }) => sum + bytes, 0);
+  const encoders = await Promise.all([0, 1, 2].map(() => openEncoder(optionsOn(gpu))));
+  let most = 0;
+  const look = setInterval(() => {
+    most = Math.max(most, inUse());
+  }, 1);
+  try {
+    const outcomes = await Promise.all(
+      encoders.map(async (encoder, i) => {
+        const next = seeded(i);
+        const seen: string[] = [];
+        for (let batch = 0; batch < 12; batch++) {
+          const outcome = encoder.encode(batchOf(1 + Math.floor(next() * 200), 256)).then(
+            () => "done",
+            (error: Error & { code: string }) => error.code,
+          );
+          seen.push(await outcome);
+        }
+        return seen;
+      }),
+    );
+    assert.deepEqual([...new Set(outcomes.flat())].sort(), ["done", "out_of_memory"], "some fit and some did not");
+  } finally {
+    clearInterval(look);
+    await Promise.all(encoders.map((encoder) => encoder.close()));
+  }
+  assert.ok(most > 2 * GIB && most <= 4 * GIB, `${most} bytes`);
+  assert.equal(inUse(), 0);
 });
 
 test("a factor makes batches take more than the formula says", async () => {
@@ -267,4 +305,28 @@ test("simulations have names, and what is none says why", async () => {
       return true;
     });
   }
+});
+
+test("a kernel that is killed while its GPU hangs leaves no process, and its folder goes when the next one comes", async (t) => {
+  const parent = spawn(process.execPath, [fileURLToPath(new URL("./lib/hanging.ts", import.meta.url))], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = (await once(parent.stdout, "data")) as [Buffer];
+  const [pid, folder] = String(line).trim().split(" ") as [string, string];
+  await sleep(200);
+  parent.kill("SIGKILL");
+  await once(parent, "exit");
+  t.diagnostic(`gone after ${(await goneWithin(Number(pid), 5000)).toFixed(0)} ms`);
+  assert.ok(existsSync(folder), "nobody was there to remove it");
+  await gpus({});
+  assert.ok(!existsSync(folder));
+});
+
+test("a kernel that exits takes its folder with it", async () => {
+  const code = `
+    const { simulatedDevices } = await import(${JSON.stringify(new URL("../../dist/runtime/simulated/devices.js", import.meta.url).href)});
+    console.log((await simulatedDevices({ simulation: "t4" }))[0].provider.stateDir);`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", code]);
+  assert.match(stdout, /rag-cells-simulated-/);
+  assert.ok(!existsSync(stdout.trim()));
 });

@@ -10,6 +10,7 @@ Reads a list of steps as JSON from standard input, prints a list of results as J
     {"sleep": seconds}                   what comes in this time belongs to no running cell
     {"time": code, "times": n}           seconds of each of n runs
     {"end": "kill" | "shutdown"}         of the Python kernel; seconds until its child is gone
+    {"end": "kill", "during": code, "when": text}   while a cell runs, when its output has that text
 """
 
 import json
@@ -123,7 +124,14 @@ class Notebook:
             if reply["parent_header"].get("msg_id") == request:
                 return reply["content"]
 
-    def end(self, how: str) -> dict:
+    def end(self, how: str, step: dict) -> dict:
+        if "during" in step:
+            outputs = self.cells.setdefault(self.client.execute(step["during"]), [])
+            deadline = time.monotonic() + PATIENCE_S
+            while step["when"] not in text_of(outputs):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{step['during']!r} printed {outputs}")
+                self.take(0.05)
         child = typescript_kernel(self.pid)
         began = time.monotonic()
         if how == "kill":
@@ -150,7 +158,7 @@ def perform(notebook: Notebook, step: dict) -> dict:
     if "time" in step:
         return {"seconds": [notebook.run(step["time"], {})["seconds"] for _ in range(step["times"])]}
     if "end" in step:
-        return notebook.end(step["end"])
+        return notebook.end(step["end"], step)
     end = time.monotonic() + step["sleep"]
     while time.monotonic() < end:
         notebook.take(0.05)

@@ -1,9 +1,12 @@
 import { mkdtempSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as rag from "../../../dist/index.js";
+import type { PassFrame } from "../../../dist/pass/frames.js";
 import type { PassInput } from "../../../dist/pass/input.js";
 import { runPass } from "../../../dist/pass/run.js";
+import type { UsableDevice } from "../../../dist/runtime/devices/types.js";
 import { splitRows, unpackDense } from "../../../dist/runtime/row-bytes.js";
 import { simulatedDevices } from "../../../dist/runtime/simulated/devices.js";
 import type { TokenizedText } from "../../../dist/runtime/types.js";
@@ -14,7 +17,8 @@ import type { SimulatedGpu } from "../../../dist/schema/simulated-types.js";
 import type { StageTelemetry } from "../../../dist/schema/types.js";
 import { contextOf, type StageWork } from "../../../dist/stage.js";
 import { budgetsIn } from "../../../dist/store/budgets.js";
-import { layoutOf } from "../../../dist/store/layout.js";
+import { openJournal } from "../../../dist/store/journal.js";
+import { journalName, layoutOf } from "../../../dist/store/layout.js";
 import { startRecorder } from "../../../dist/telemetry/recorder.js";
 import { random } from "../../lib/random.ts";
 import { sampleOptions } from "../../lib/sample.ts";
@@ -37,6 +41,8 @@ export interface SimulatedPass {
 /** What came of it. */
 export interface SimulatedResult {
   readonly dir: string;
+  readonly settings: Settings;
+  readonly devices: readonly UsableDevice[];
   readonly telemetry: StageTelemetry;
   readonly notes: readonly string[];
   readonly error: rag.RagError | null;
@@ -69,13 +75,16 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
   const notes: string[] = [];
   let resumed = 0;
   const simulation = simulationFile(...input.gpus);
+  const devices = await simulatedDevices({ simulation });
   const work: StageWork = {
     id: "dense-0123456789abcdef",
     dir,
     recorder,
     signal: input.signal ?? new AbortController().signal,
     deviceKind: "simulated",
-    devices: () => simulatedDevices({ simulation }),
+    due: () => false,
+    live: () => ({ update() {}, finish() {} }),
+    devices: async () => devices,
     budgets: budgetsIn(layoutOf(dir)),
     progress: () => ({ update() {}, finish() {}, fail() {} }),
     note: (code) => void notes.push(code),
@@ -92,6 +101,7 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
       lost: 0,
     };
   };
+  const mine: Settings = { ...settings, device: "simulated", simulation, tokenBudget: null, ...input.settings };
   const passInput: PassInput = {
     stage: "dense",
     model: { ...model, shape: { ...BASE, ...input.shape } },
@@ -101,18 +111,13 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
     row: async (row) => ({ tokens: () => tokens(row), hash: null }),
     nameOf: async (row) => `row-${row}`,
     padId: 0,
-    settings: {
-      ...settings,
-      device: "simulated",
-      simulation,
-      tokenBudget: null,
-      ...input.settings,
-    },
+    settings: mine,
     maxRows: 4096,
     kept: null,
     unit: "rows",
   };
   const rows: (Float32Array | undefined)[] = new Array(lengths.length).fill(undefined);
+  const base = () => ({ dir, settings: mine, devices, telemetry: recorder.finish(), notes });
   try {
     const pass = await runPass(work, passInput);
     for (const { rows: taken, frame } of pass.batches) {
@@ -124,9 +129,20 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
     }
     await pass.journal.close();
     const { tokens: read, paddedTokens } = pass;
-    return { dir, telemetry: recorder.finish(), notes, error: null, rows, resumed, tokens: read, paddedTokens };
+    return { ...base(), error: null, rows, resumed, tokens: read, paddedTokens };
   } catch (error) {
     if (!(error instanceof rag.RagError)) throw error;
-    return { dir, telemetry: recorder.finish(), notes, error, rows, resumed, tokens: 0, paddedTokens: 0 };
+    return { ...base(), error, rows, resumed, tokens: 0, paddedTokens: 0 };
   }
+}
+
+/** The rows in the frames of a pass's journal, in their order. */
+export async function journaledRows({ dir }: Pick<SimulatedResult, "dir">): Promise<number[]> {
+  const text = await readFile(join(dir, journalName("sample-dense")));
+  const { key } = JSON.parse(text.toString("utf8", 0, text.indexOf(10))) as { key: string };
+  const journal = await openJournal<PassFrame, unknown>(join(dir, journalName("sample-dense")), key, () => {
+    throw new Error("the journal is another one");
+  });
+  await journal.close();
+  return journal.frames.flatMap(({ meta }) => meta.rows);
 }
