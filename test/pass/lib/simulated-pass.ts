@@ -82,7 +82,6 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
     recorder,
     signal: input.signal ?? new AbortController().signal,
     deviceKind: "simulated",
-    due: () => false,
     live: () => ({ update() {}, finish() {} }),
     devices: async () => devices,
     budgets: budgetsIn(layoutOf(dir)),
