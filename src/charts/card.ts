@@ -2,6 +2,7 @@ import type { CachePack, CacheReport, PrimePlan } from "../schema/cache-types.js
 import type { DoctorReport } from "../schema/doctor-types.js";
 import type { RunExplanation, SkipExplanation, StaleReport } from "../schema/lineage-types.js";
 import type { ParityReport } from "../schema/parity-types.js";
+import type { ComputePlan } from "../schema/plan-types.js";
 import type { RunRemoval } from "../schema/run-types.js";
 import type { SessionPack } from "../schema/session-pack-types.js";
 import type { AnyRun, QuerySet, Skipped } from "../schema/types.js";
@@ -15,6 +16,7 @@ import { exportCard } from "./card-export.js";
 import { fuseCard } from "./card-fuse.js";
 import { queriesCard, skippedCard } from "./card-other.js";
 import { parityCard } from "./card-parity.js";
+import { planCard } from "./card-plan.js";
 import { primeCard } from "./card-prime.js";
 import { rerankCard } from "./card-rerank.js";
 import { runRemovalCard } from "./card-runs.js";
@@ -40,7 +42,8 @@ export type Showable =
   | ParityReport
   | DoctorReport
   | VectorCacheStats
-  | VectorCachePurge;
+  | VectorCachePurge
+  | ComputePlan;
 
 /** The card of a value: plain data, computed from the value alone. */
 export function cardOf(value: Showable): Card {
@@ -87,5 +90,7 @@ export function cardOf(value: Showable): Card {
       return vectorStatsCard(value);
     case "vector_cache_purge":
       return vectorPurgeCard(value);
+    case "compute_plan":
+      return planCard(value);
   }
 }

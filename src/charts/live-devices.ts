@@ -163,10 +163,12 @@ function latestOf(readings: ReadonlyMap<string, LiveReading>, capBytes: number):
 }
 
 function peaksOf(peaks: ReadonlyMap<string, number>, capBytes: number, seconds: number): string {
-  const words = [...peaks].slice(0, MOST_DEVICES).map(
-    ([device, peakBytes]) =>
-      `${clip(device, 20)} peaked at ${memoryBeside(peakBytes, capBytes)} of ${memoryBeside(capBytes, capBytes)}`,
-  );
+  const words = [...peaks]
+    .slice(0, MOST_DEVICES)
+    .map(
+      ([device, peakBytes]) =>
+        `${clip(device, 20)} peaked at ${memoryBeside(peakBytes, capBytes)} of ${memoryBeside(capBytes, capBytes)}`,
+    );
   return visible(`${words.join(" · ")} in ${duration(seconds)}`);
 }
 
