@@ -13,6 +13,8 @@ export interface BertShape {
   readonly seed?: number;
   /** `states` ends in last_hidden_state, `masked-lm` in logits over the vocabulary (tied to the word embeddings), `pair` in one logit a row. */
   readonly head?: "states" | "masked-lm" | "pair";
+  /** Computes in float16 between inputs and outputs in float32, as the usual fp16 files do; for `states`. */
+  readonly half?: boolean;
 }
 
 /** MiniLM-L6's shape. */
@@ -26,6 +28,7 @@ export const MINILM = {
 } as const;
 
 const FLOAT = 1;
+const FLOAT16 = 10;
 const INT64 = 7;
 
 /**
@@ -34,8 +37,8 @@ const INT64 = 7;
  * onnxruntime has the same to optimise as in a file from the hub.
  */
 export function bertOnnx(shape: BertShape): Buffer {
-  const { layers, hidden, vocabulary, positions, opset = 14, seed = 1, head = "states" } = shape;
-  const graph = writeGraph(opset);
+  const { layers, hidden, vocabulary, positions, opset = 14, seed = 1, head = "states", half = false } = shape;
+  const graph = writeGraph(opset, half);
   const next = seeded(seed);
   const random = (name: string, dims: readonly number[], deviation: number) =>
     graph.weight(
@@ -69,7 +72,7 @@ export function bertOnnx(shape: BertShape): Buffer {
   let x = norm(graph.op("Add", [embedded, places]), "embeddings");
 
   const spread = graph.over("Unsqueeze", graph.over("Unsqueeze", "attention_mask", [1], 13), [2], 13);
-  const absent = graph.op("Sub", [graph.scalar(1), graph.op("Cast", [spread], { to: FLOAT })]);
+  const absent = graph.op("Sub", [graph.scalar(1), graph.op("Cast", [spread], { to: half ? FLOAT16 : FLOAT })]);
   const barrier = graph.op("Mul", [absent, graph.scalar(-10000)]);
   for (let layer = 0; layer < layers; layer++)
     x = encoderLayer(graph, x, barrier, `layer.${layer}`, shape, linear, norm);
@@ -78,7 +81,7 @@ export function bertOnnx(shape: BertShape): Buffer {
     (name) => [name, INT64, ["batch", "length"]] as const,
   );
   if (head === "states") {
-    graph.op("Identity", [x], {}, "last_hidden_state");
+    graph.op("Cast", [x], { to: FLOAT }, "last_hidden_state");
     return graph.bytes(inputs, [["last_hidden_state", FLOAT, ["batch", "length", hidden]]]);
   }
   if (head === "pair") {

@@ -17,7 +17,8 @@ export interface GraphWriter {
 /** An input or output: name, TensorProto.DataType, dimensions. */
 export type GraphValue = readonly [name: string, elementType: number, dims: readonly (number | string)[]];
 
-export function writeGraph(opset: number): GraphWriter {
+/** @param half keeps weights in float16 */
+export function writeGraph(opset: number, half = false): GraphWriter {
   const parts: Uint8Array[] = [];
   let made = 0;
   const writer: GraphWriter = {
@@ -27,7 +28,8 @@ export function writeGraph(opset: number): GraphWriter {
       return name;
     },
     weight(name, dims, data) {
-      parts.push(field(5, tensor({ dims, data } satisfies OnnxTensor, name)));
+      const plain = !half || data instanceof BigInt64Array;
+      parts.push(field(5, plain ? tensor({ dims, data } satisfies OnnxTensor, name) : halfTensor(dims, data, name)));
       return name;
     },
     scalar: (value) => writer.weight(`scalar_${made++}`, [], Float32Array.of(value)),
@@ -45,4 +47,20 @@ export function writeGraph(opset: number): GraphWriter {
     },
   };
   return writer;
+}
+
+/** TensorProto { dims 1, data_type 2 (10 is FLOAT16), name 8, raw_data 9 }. */
+function halfTensor(dims: readonly number[], data: Float32Array, name: string): readonly Uint8Array[] {
+  const bytes = new Uint8Array(Uint16Array.from(data, halfBits).buffer);
+  return [...dims.map((dim) => intField(1, dim)), intField(2, 10), field(8, name), field(9, bytes)];
+}
+
+/** A number as float16, rounded towards zero: 1 bit of sign, 5 of exponent, 10 of fraction. What is too small is 0. */
+function halfBits(value: number): number {
+  const bits = new Uint32Array(Float32Array.of(value).buffer)[0] as number;
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = ((bits >>> 23) & 0xff) - 127 + 15;
+  if (exponent <= 0) return sign;
+  if (exponent >= 31) throw new RangeError(`${value} is too large for float16`);
+  return sign | (exponent << 10) | ((bits >>> 13) & 0x3ff);
 }
