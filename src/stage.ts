@@ -6,6 +6,13 @@ import { withLeft } from "./charts/card-left.js";
 import { sessionCard } from "./charts/card-session.js";
 import { withMarks, withoutMarks } from "./charts/card-stale.js";
 import type { Card } from "./charts/card-types.js";
+import {
+  type LiveDevices,
+  type LiveOptions,
+  type LiveTimeline,
+  liveDevices,
+  newTimeline,
+} from "./charts/live-devices.js";
 import { liveCard, prepareCard } from "./charts/present.js";
 import { type Progress, type ProgressOptions, progress } from "./charts/progress.js";
 import {
@@ -77,6 +84,15 @@ export interface SessionContext {
   closed: boolean;
 }
 
+/** What the live charts of each session have shown so far. */
+const timelines = new WeakMap<Session, LiveTimeline>();
+
+function timelineOf(session: Session): LiveTimeline {
+  const timeline = timelines.get(session) ?? newTimeline();
+  timelines.set(session, timeline);
+  return timeline;
+}
+
 const contexts = new WeakMap<object, SessionContext>();
 
 /** Most time that a card may spend on reading documents that look other than they did. */
@@ -131,11 +147,13 @@ export interface StageWork extends Stoppable {
   devices(): Promise<readonly UsableDevice[]>;
   /** What earlier passes found about their batches, kept in the session's folder. */
   readonly budgets: BudgetKeeper;
+  /** Shows devices at work in the cell. */
+  live(options: LiveOptions): LiveDevices;
   note(code: string, message: string, count?: number): void;
   /** Counts batches taken over from an interrupted attempt. */
   resumed(batches: number): void;
-  /** Called between two batches, all of them durable. @throws RagError `stopped` when the session's end is near */
-  betweenBatches(progress: PassProgress): void;
+  /** Asked between two batches, when all that was computed is durable: whether no other may begin, since the session ends. */
+  due(progress: PassProgress): boolean;
 }
 
 /** Room on a disk that a stage needs. */
@@ -188,8 +206,7 @@ export async function runStage<K extends StageName, S extends Readonly<Record<st
 ): Promise<RunOf[K]> {
   const { stage, version, inputs, settings, setBy } = input;
   const models = input.models.map(identityOf);
-  const simulation = await simulationOf(context, input.models);
-  const id = contentId(stage, { version, inputs, settings, models, ...(simulation && { simulation }) });
+  const id = contentId(stage, { version, inputs, settings, models, ...(await deviceIdentity(context, input.models)) });
   const stored = input.rerun ? null : await context.store.find(stage, id);
   if (stored) {
     await finish(context, stored, { outcome: "reused", why: WHY_REUSED, seconds: 0 }, input.sources);
@@ -210,12 +227,13 @@ export async function runStage<K extends StageName, S extends Readonly<Record<st
       recorder,
       deviceKind: context.deviceKind,
       devices: context.devices,
+      live: (options) => liveDevices(options, timelineOf(context.session)),
       budgets: budgetsIn(context.store.layout),
       note: (code, message, count) => notes.push(count === undefined ? { code, message } : { code, message, count }),
       resumed: (batches) => {
         resumedBatches += batches;
       },
-      betweenBatches: end.betweenBatches,
+      due: end.due,
     });
     if (signal.aborted) throw stopped(`in the ${stage} stage`);
     const run = {
@@ -259,7 +277,8 @@ async function withinSession<T>(
       work({ ...tools, signal: AbortSignal.any([tools.signal, end.signal]) }, end),
     );
   } catch (error) {
-    throw end.reached ? await endingOf(context, stage, end) : error;
+    const byEnd = end.signal.aborted || (end.reached && error instanceof RagError && error.code === "stopped");
+    throw byEnd ? await endingOf(context, stage, end) : error;
   } finally {
     end.dispose();
   }
@@ -316,10 +335,18 @@ async function finish(
   await store.log({ stage, id, at: new Date().toISOString(), ...call, rows: rowsOf(run) });
 }
 
-/** What a run on simulated GPUs is made of beside its models: its vectors may be drawn from a hash, and must never pass for real ones. */
-async function simulationOf({ deviceKind, session }: SessionContext, models: readonly LocatedModel[]) {
-  if (deviceKind !== "simulated" || models.length === 0) return null;
-  return readSimulation(session.settings.simulation);
+/**
+ * What of its devices a run is told apart by. Vectors of simulated GPUs may be drawn from a hash, and must never
+ * pass for real ones; and who asks for a plan that stands before the pass gets no run whose batches were found on the way.
+ * Otherwise a run is the same wherever it was computed.
+ */
+async function deviceIdentity({ deviceKind, session }: SessionContext, models: readonly LocatedModel[]) {
+  const { simulation, deterministic } = session.settings;
+  if (models.length === 0 || deviceKind === "cpu") return {};
+  return {
+    ...(deviceKind === "simulated" && { simulation: await readSimulation(simulation) }),
+    ...(deterministic && { plan: "fixed" }),
+  };
 }
 
 /** What of a model decides the vectors of documents. A query's prefix is a setting of the stages that read queries. */

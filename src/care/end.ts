@@ -1,14 +1,14 @@
-import { stopped } from "../core/errors.js";
 import type { Care } from "./care.js";
 
 /** Longest time that a timer takes. */
 const MOST_TIMER_MS = 2 ** 31 - 1;
 
-/** How far a pass had come when it was last between two batches. */
+/** How far a pass has come. */
 export interface PassProgress {
   readonly model: string;
+  /** Rows that are done and durable, of all. */
   readonly done: number;
-  readonly rows: number;
+  readonly total: number;
 }
 
 /** The end of the session, as a stage that runs sees it. */
@@ -18,8 +18,8 @@ export interface SessionEnd {
   readonly progress: PassProgress | null;
   /** Aborts what has no batches, or hangs in one, when half of the margin is left: packing takes time too. */
   readonly signal: AbortSignal;
-  /** Called between two batches. @throws RagError `stopped` when less than the margin is left */
-  betweenBatches(progress: PassProgress): void;
+  /** Asked between two batches: whether no other may begin, since less than the margin is left. */
+  due(progress: PassProgress): boolean;
   dispose(): void;
 }
 
@@ -52,12 +52,12 @@ export function watchEnd(care: Care): SessionEnd {
       return progress;
     },
     signal: controller.signal,
-    betweenBatches(now) {
+    due(now) {
       progress = now;
       care.tick();
-      if (now.done === now.rows || !isDue(care)) return;
-      reached = true;
-      throw stopped("before the session's end");
+      const due = now.done < now.total && isDue(care);
+      reached ||= due;
+      return due;
     },
     dispose: () => clearTimeout(timer),
   };

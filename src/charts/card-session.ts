@@ -30,7 +30,7 @@ export function sessionCard({ name, dir, settings, provenance }: SessionShown, s
     badges: [...badgesOf(status), ...(offline ? [{ text: "offline", tone: "plain" } as const] : [])],
     figures: [
       ...leftFigures(status),
-      { label: "Dense", value: clip(dense.join(", "), 120), how: `on ${device === "cpu" ? "the CPU" : device}` },
+      { label: "Dense", value: clip(dense.join(", "), 120), how: `device: ${device}` },
       { label: "Sparse", value: enableSparse ? clip(sparse.join(", "), 120) : "off" },
       { label: "Rerank", value: enableRerank ? clip(rerank, 120) : "off" },
     ],

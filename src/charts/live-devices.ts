@@ -48,7 +48,18 @@ const [MOST_DEVICES, MOST_BANDS] = [8, 24];
 interface Line {
   points: { at: number; bytes: number }[];
   peakBytes: number;
-  latest: LiveReading;
+}
+
+/** What the charts of one session have shown so far: each goes on where the last one ended, so that its stages stand beside each other as bands. */
+export interface LiveTimeline {
+  readonly lines: Map<string, Line>;
+  readonly bands: { name: string; from: number; to: number }[];
+  /** Seconds in which devices were at work; the time between stages does not count. */
+  seconds: number;
+}
+
+export function newTimeline(): LiveTimeline {
+  return { lines: new Map(), bands: [], seconds: 0 };
 }
 
 /**
@@ -58,39 +69,43 @@ interface Line {
  * Elsewhere nothing is shown: the progress line tells how far the work is. A chart
  * that can't be drawn is left out: it must not cost the work.
  */
-export function liveDevices(options: LiveOptions): LiveDevices {
-  return trackDevices(options, findHost()?.newDisplay() ?? null);
+export function liveDevices(options: LiveOptions, timeline: LiveTimeline): LiveDevices {
+  return trackDevices(options, findHost()?.newDisplay() ?? null, timeline);
 }
 
 /** The chart itself, over any slot and any clock (milliseconds that never go back). */
 export function trackDevices(
   { capBytes, source, interval }: LiveOptions,
   slot: DisplaySlot | null,
+  timeline = newTimeline(),
   now = () => performance.now(),
 ): LiveDevices {
   const start = now();
-  const lines = new Map<string, Line>();
-  const bands: { name: string; from: number; to: number }[] = [];
+  const { lines, bands, seconds: before } = timeline;
+  const latest = new Map<string, LiveReading>();
+  /** Peaks since this chart began. */
+  const peaks = new Map<string, number>();
   let drawnAt = Number.NEGATIVE_INFINITY;
   let drawing = false;
   let timer: NodeJS.Timeout | null = null;
   let ended = false;
+  let broken = false;
 
   const series = (): MemorySeries[] =>
     [...lines].map(([device, { points, peakBytes }]) => ({ device, source, interval, capBytes, peakBytes, points }));
 
   const draw = async (): Promise<void> => {
     timer = null;
-    if (drawing || ended) return;
+    if (drawing || ended || broken) return;
     drawing = true;
     drawnAt = now();
     try {
       const chart = memoryChart(series(), bands as readonly Band[]);
       const svg = chart && (await renderChart(chart));
       if (chart && svg && !ended)
-        slot?.html(liveHtml(chartImage(chart, svg), latestOf(lines, capBytes)), latestOf(lines, capBytes));
+        slot?.html(liveHtml(chartImage(chart, svg), latestOf(latest, capBytes)), latestOf(latest, capBytes));
     } catch {
-      ended = true;
+      broken = true;
     } finally {
       drawing = false;
     }
@@ -99,8 +114,13 @@ export function trackDevices(
   return {
     update(readings, running) {
       if (ended || slot === null) return;
-      const at = (now() - start) / 1000;
-      for (const reading of readings) take(lines, reading, at);
+      const at = before + (now() - start) / 1000;
+      timeline.seconds = at;
+      for (const reading of readings) {
+        take(lines, reading, at);
+        latest.set(reading.device, reading);
+        peaks.set(reading.device, Math.max(peaks.get(reading.device) ?? 0, reading.usedBytes));
+      }
       const band = bands.at(-1);
       if (band?.name === running) band.to = at;
       else if (bands.length < MOST_BANDS) {
@@ -113,12 +133,11 @@ export function trackDevices(
     },
     finish() {
       if (timer) clearTimeout(timer);
-      if (ended && lines.size === 0) return;
+      if (ended) return;
       ended = true;
-      if (lines.size === 0) return;
-      const words = peaksOf(lines, capBytes, (now() - start) / 1000);
+      if (peaks.size === 0) return;
+      const words = peaksOf(peaks, capBytes, (now() - start) / 1000);
       slot?.html(lineHtml(words), words);
-      lines.clear();
     },
   };
 }
@@ -126,9 +145,8 @@ export function trackDevices(
 function take(lines: Map<string, Line>, reading: LiveReading, at: number): void {
   const line = lines.get(reading.device);
   if (!line && lines.size >= MOST_DEVICES) return;
-  const kept = line ?? { points: [], peakBytes: 0, latest: reading };
+  const kept = line ?? { points: [], peakBytes: 0 };
   lines.set(reading.device, kept);
-  kept.latest = reading;
   kept.peakBytes = Math.max(kept.peakBytes, reading.usedBytes);
   kept.points.push({ at, bytes: reading.usedBytes });
   if (kept.points.length > 2 * MOST_POINTS)
@@ -136,19 +154,21 @@ function take(lines: Map<string, Line>, reading: LiveReading, at: number): void 
 }
 
 /** `cuda:0 6.1 of 12 GB, 98 % · cuda:1 ...` */
-function latestOf(lines: ReadonlyMap<string, Line>, capBytes: number): string {
-  const words = [...lines].map(([device, { latest }]) => {
-    const use = latest.utilisation === null ? "" : `, ${percent(latest.utilisation)} in use`;
-    return `${clip(device, 20)} ${memoryBeside(latest.usedBytes, capBytes)} of ${memoryBeside(capBytes, capBytes)}${use}`;
+function latestOf(readings: ReadonlyMap<string, LiveReading>, capBytes: number): string {
+  const words = [...readings].slice(0, MOST_DEVICES).map(([device, { usedBytes, utilisation }]) => {
+    const use = utilisation === null ? "" : `, ${percent(utilisation)} in use`;
+    return `${clip(device, 20)} ${memoryBeside(usedBytes, capBytes)} of ${memoryBeside(capBytes, capBytes)}${use}`;
   });
   return visible(words.join(" · "));
 }
 
-function peaksOf(lines: ReadonlyMap<string, Line>, capBytes: number, seconds: number): string {
-  const words = [...lines].map(
-    ([device, { peakBytes }]) =>
-      `${clip(device, 20)} peaked at ${memoryBeside(peakBytes, capBytes)} of ${memoryBeside(capBytes, capBytes)}`,
-  );
+function peaksOf(peaks: ReadonlyMap<string, number>, capBytes: number, seconds: number): string {
+  const words = [...peaks]
+    .slice(0, MOST_DEVICES)
+    .map(
+      ([device, peakBytes]) =>
+        `${clip(device, 20)} peaked at ${memoryBeside(peakBytes, capBytes)} of ${memoryBeside(capBytes, capBytes)}`,
+    );
   return visible(`${words.join(" · ")} in ${duration(seconds)}`);
 }
 

@@ -289,7 +289,7 @@ export function sessionEnding(end: {
   readonly stage: string;
   /** False where the stage was not begun. */
   readonly begun: boolean;
-  readonly progress: { readonly model: string; readonly done: number; readonly rows: number } | null;
+  readonly progress: { readonly model: string; readonly done: number; readonly total: number } | null;
   readonly leftSeconds: number;
   readonly limitSeconds: number;
   readonly session: string;
@@ -303,7 +303,7 @@ export function sessionEnding(end: {
   const kept =
     progress === null
       ? ""
-      : ` ${progress.done} of ${progress.rows} rows of model ${quote(progress.model)} are done and kept.`;
+      : ` ${progress.done} of ${progress.total} rows are done and kept, with model ${quote(progress.model)}.`;
   const file = pack === null ? null : basename(pack.path);
   const way =
     pack === null

@@ -1,3 +1,4 @@
+import type { LeaseEvent } from "../schema/device-types.js";
 import type {
   ManifestChunkRun,
   ManifestDenseRun,
@@ -49,7 +50,9 @@ export function denseSection(run: DenseRun): ManifestDenseRun {
     embedding_dimension: dim,
     processing_time_seconds: seconds,
     chunks_per_second: perSecond(run.count, seconds),
-    gpu_count: new Set(models.map(({ device }) => device).filter((device) => device !== "cpu")).size,
+    gpu_count: new Set(
+      run.telemetry.devices.filter(({ device }) => device.kind !== "cpu").map(({ device }) => device.name),
+    ).size,
     model_used: run.primary,
     backend: "onnxruntime",
     precision: [...new Set(models.map(({ dtype }) => dtype))].join("+"),
@@ -57,7 +60,7 @@ export function denseSection(run: DenseRun): ManifestDenseRun {
     memory_per_chunk_kb: round((4 * dim) / 1e3, 3),
     ensemble_mode: "exclusive",
     models_executed: models.map(({ key }) => key),
-    lease_events: [],
+    lease_events: leaseEvents(run.telemetry.leases),
     total_batches_executed: batches.length,
     primary_batches_processed: perModel[models[0]?.key ?? ""] ?? 0,
     batches_per_model: perModel,
@@ -75,6 +78,20 @@ export function denseSection(run: DenseRun): ManifestDenseRun {
       reused_vectors: v.reused,
     })),
   };
+}
+
+/** A lease as the two events that it is. */
+function leaseEvents(leases: readonly LeaseEvent[]): ManifestDenseRun["lease_events"] {
+  return leases.flatMap(({ device, owner, waitedSeconds, heldSeconds, beforeBytes, afterBytes }) =>
+    (["acquire", "release"] as const).map((event_type) => ({
+      event_type,
+      model: owner.split(" · ").at(-1) as string,
+      device,
+      waited_seconds: waitedSeconds,
+      held_seconds: heldSeconds,
+      used_bytes: event_type === "acquire" ? beforeBytes : afterBytes,
+    })),
+  );
 }
 
 /** `sparse_run`, with the reference's nested payload. */

@@ -84,6 +84,26 @@ export function baselineOf(runs: readonly MeasuredRun[]): ManifestPerformance {
         cap_bytes: series.capBytes,
       })),
     ),
+    devices: runs.flatMap(({ kind, telemetry }) =>
+      telemetry.devices.map((report) => ({
+        stage: kind,
+        model: report.model,
+        device: report.device.name,
+        product: report.device.product,
+        batches: report.batches,
+        rows: report.rows,
+        tokens: report.tokens,
+        padded_tokens: report.paddedTokens,
+        busy_seconds: report.busySeconds,
+        pass_seconds: report.passSeconds,
+        utilisation: report.utilisation,
+        peak_bytes: report.peakBytes,
+        nodes_by_provider: report.placement && { ...report.placement },
+      })),
+    ),
+    device_events: runs.flatMap(({ kind, telemetry }) =>
+      telemetry.events.map(({ at, ...event }) => ({ stage: kind, ...event, at_seconds: at })),
+    ),
     ...(loading.length > 0 && {
       hydration: {
         samples: loading.length,

@@ -5,7 +5,16 @@ import {
   SUMMARY_VERSION,
 } from "../schema/manifest.js";
 import type { ManifestMetric, ManifestNote } from "../schema/manifest-telemetry.js";
-import type { ChunkRun, DenseRun, FusedRun, PrimeRun, RerankRun, Skipped, SparseRun } from "../schema/types.js";
+import type {
+  ChunkRun,
+  DenseRun,
+  FusedRun,
+  PrimeRun,
+  RerankRun,
+  Skipped,
+  SparseRun,
+  StageTelemetry,
+} from "../schema/types.js";
 import { chunkSection, denseSection, fusionSection, rerankSection, sparseSection } from "./summary-stages.js";
 import { baselineOf, type ExportMeasure, type MeasuredRun, spansOf } from "./summary-telemetry.js";
 
@@ -78,6 +87,8 @@ export function buildSummary(input: SummaryInput): ProcessingSummary {
     "rag.export": exportAttributes(artefacts),
   };
 
+  const total = (of: (telemetry: StageTelemetry) => number) =>
+    runs.reduce((sum, { telemetry }) => sum + of(telemetry), 0);
   return {
     schema_version: SUMMARY_VERSION,
     generated_at: generatedAt,
@@ -103,10 +114,10 @@ export function buildSummary(input: SummaryInput): ProcessingSummary {
       },
     }),
     telemetry: {
-      mitigation_events_recorded: 0,
+      mitigation_events_recorded: total(({ events }) => events.length),
       rotation_events_recorded: 0,
-      lease_events_recorded: 0,
-      batch_progress_events_recorded: runs.reduce((sum, { telemetry }) => sum + telemetry.batches.length, 0),
+      lease_events_recorded: 2 * total(({ leases }) => leases.length),
+      batch_progress_events_recorded: total(({ batches }) => batches.length),
       spans: spansOf(collection, runs, measure, attributes),
       metrics: { ...metrics },
     },

@@ -1,5 +1,5 @@
 import { longestFirst, planBatches } from "../core/batches.js";
-import { rowsFailed } from "../core/errors.js";
+import { rowsFailed, stopped } from "../core/errors.js";
 import { requireDtype } from "../runtime/devices/dtype.js";
 import { CPU, type UsableDevice } from "../runtime/devices/types.js";
 import { padBatch } from "../runtime/tokenizer.js";
@@ -7,8 +7,9 @@ import type { DeviceKind } from "../schema/device-types.js";
 import type { StageWork } from "../stage.js";
 import { driveAll, type FailedRow } from "./drive.js";
 import { withFleet } from "./fleet.js";
-import { doneRows, frameWriter, type PassJournal, type PreparedBatch } from "./frames.js";
+import { frameWriter, type PassJournal, type PreparedBatch, rowsIn } from "./frames.js";
 import type { PassInput } from "./input.js";
+import type { PassPlan } from "./plan.js";
 import { type Piece, workQueue } from "./queue.js";
 import { batchRule } from "./rule.js";
 import { openTuning } from "./tuning.js";
@@ -24,6 +25,7 @@ export async function computeRows(work: StageWork, input: PassInput, journal: Pa
   const devices = await work.devices();
   for (const device of devices) requireDtype(input.model.card, input.model.dtype, device);
   const failed = await computeOn(work, input, journal, devices, pieces, lengths);
+  notePlan(work, input, journal.plan);
   if (failed.length === 0) return;
   const named = await Promise.all(
     failed.map(async ({ row, length, device }) => ({ name: await input.nameOf(row), length, device })),
@@ -47,6 +49,24 @@ export async function computeRows(work: StageWork, input: PassInput, journal: Pa
   if (again.length > 0) throw rowsFailed(named, again.at(-1)?.words as string);
 }
 
+/** Says where the batches did not follow a plan that stood before: their sizes decide the last bits of vectors. */
+function notePlan(work: StageWork, { model }: PassInput, plan: PassPlan): void {
+  const { key } = model.card;
+  const cosine = model.dtype === "fp16" ? "1e-3" : "1e-6";
+  if (plan.queue !== null)
+    work.note(
+      "batches_found",
+      `${key}: the devices found out how large their batches may be. Another run may cut them otherwise, and vectors then differ in their last bits (cosine at least 1 - ${cosine}). deterministic: true makes a plan and keeps to it.`,
+    );
+  const halved = work.recorder.events().filter((event) => event.model === key && event.kind === "halved").length;
+  if (plan.queue === null && halved > 0)
+    work.note(
+      "plan_changed",
+      `${key}: ${halved} batches of the plan did not fit and were cut, so vectors may differ in their last bits from a run in which they fit (cosine at least 1 - ${cosine}).`,
+      halved,
+    );
+}
+
 async function computeOn(
   work: StageWork,
   input: PassInput,
@@ -57,7 +77,8 @@ async function computeOn(
 ): Promise<FailedRow[]> {
   const { stage, model, settings, count, unit } = input;
   const onGpu = devices.some(({ kind }) => kind !== "cpu");
-  let done = doneRows(journal);
+  let done = rowsIn(journal);
+  const over = () => work.due({ model: model.card.key, done, total: count });
   const progress = work.progress({ label: `${stage} · ${model.card.key}`, total: count, unit, before: done });
   const writer = frameWriter(work, input, journal, (rows) => {
     done += rows;
@@ -86,16 +107,19 @@ async function computeOn(
         lengths,
         prepare,
         writer,
+        over,
         rules: { cut: !(settings.deterministic && onGpu), restart: onGpu },
         event,
-        between: () => work.betweenBatches({ model: model.card.key, done: doneRows(journal), rows: count }),
       }),
     );
     await writer.settle();
+    if (over()) throw stopped("before the session's end");
     if (failed.length > 0) progress.fail(`${failed.length} ${unit} did not fit`);
     else progress.finish();
     return failed;
   } catch (error) {
+    // The cache is closed behind us: nothing may still write to it. What fails there now hides no cause.
+    await writer.settle().catch(() => {});
     progress.fail(error instanceof Error ? error.message : String(error));
     throw error;
   }

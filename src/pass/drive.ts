@@ -24,9 +24,9 @@ export interface DriveInput {
   readonly lengths: (row: number) => number;
   readonly prepare: (rows: readonly number[]) => Promise<PreparedBatch>;
   readonly writer: FrameWriter;
+  /** Whether no device may begin another batch; those under way are finished. Absent for never. */
+  readonly over?: () => boolean;
   readonly rules: { readonly cut: boolean; readonly restart: boolean };
-  /** Called before each batch. What it throws ends the pass once all devices are done with theirs. */
-  readonly between: () => void;
   readonly event: (event: Omit<DeviceEvent, "at" | "model">) => void;
 }
 
@@ -96,15 +96,7 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
   };
   const next = async (member: Member): Promise<Claim | null> => {
     for (;;) {
-      if (error) return null;
-      try {
-        input.between();
-      } catch (cause) {
-        // Nothing failed: what is under way on other devices is finished and kept.
-        error = cause;
-        change();
-        return null;
-      }
+      if (error || input.over?.()) return null;
       const again = retries.get(member);
       const ahead = claims.get(member);
       if (again) retries.delete(member);

@@ -42,19 +42,24 @@ export async function withFleet<T>(work: StageWork, input: FleetInput, use: (fle
   const members = new Map<string, Member>();
   const lookers = new Set<() => void>();
 
+  const owner = `${stage} · ${model.card.key}`;
+  const capped = devices.some(({ kind }) => kind !== "cpu");
+  const live = capped
+    ? work.live({ capBytes: limits.capBytes, source: "nvidia-smi memory.used", interval: "every 250 ms" })
+    : null;
   const sampler = startSampler(devices, {
     now: recorder.now,
     capBytes: limits.capBytes,
     onReading(name, reading) {
       for (const look of [...lookers]) look();
       const member = members.get(name);
+      live?.update([{ device: name, usedBytes: reading.usedBytes, utilisation: reading.utilisation }], owner);
       if (member && member.device.kind !== "cpu") guard(member, reading, limits, event);
     },
   });
   const read = (device: UsableDevice) => youngReading(sampler, device, recorder.now, lookers);
   const from = recorder.now();
   try {
-    const owner = `${stage} · ${model.card.key}`;
     const { value, leases } = await withLeases(
       devices,
       owner,
@@ -87,6 +92,7 @@ export async function withFleet<T>(work: StageWork, input: FleetInput, use: (fle
       if (member) recorder.device(reportOf(member, input, sampler, from));
     }
     for (const words of sampler.notes()) work.note("sampling", words);
+    live?.finish();
     await sampler.stop();
   }
 }

@@ -1,3 +1,4 @@
+import { stopped } from "../core/errors.js";
 import { joinRows, packOutput, type RowKind, splitRows } from "../runtime/row-bytes.js";
 import type { DenseBatch, SparseBatch, TokenBatch, TokenizedText } from "../runtime/types.js";
 import type { BatchRecord } from "../schema/types.js";
@@ -20,15 +21,21 @@ export interface PassFrame {
 
 export type PassJournal = Journal<PassFrame, PassPlan>;
 
+/** Rows that stand in a journal. */
+export function rowsIn({ frames }: PassJournal): number {
+  return frames.reduce((sum, { meta }) => sum + meta.rows.length, 0);
+}
+
 /** Journals the kept rows, block by block. Rows that were kept when the plan was made and are gone now stand in no frame. */
 export async function fillBlocks(work: StageWork, input: PassInput, journal: PassJournal): Promise<void> {
-  const { kept, model } = input;
+  const { kept } = input;
   const kind = kindOf(input);
   const done = journal.frames.filter(({ meta }) => meta.block !== null).length;
   for (const [block, rows] of journal.plan.keptBlocks.entries()) {
     if (block < done) continue;
     work.signal.throwIfAborted();
-    work.betweenBatches({ model: model.card.key, done: doneRows(journal), rows: input.count });
+    if (work.due({ model: input.model.card.key, done: rowsIn(journal), total: input.count }))
+      throw stopped("before the session's end");
     const prepared = await Promise.all(rows.map(input.row));
     const found = kept ? await work.recorder.timed("reuse", () => kept.take(hashesOf(prepared))) : rows.map(() => null);
     const there = rows.filter((_, i) => found[i]);
@@ -37,11 +44,6 @@ export async function fillBlocks(work: StageWork, input: PassInput, journal: Pas
     const frame = { rows: there, block, record: null, memory: null };
     await work.recorder.timed("journal", () => journal.append(frame, payload));
   }
-}
-
-/** Rows that stand in the journal. */
-export function doneRows({ frames }: PassJournal): number {
-  return frames.reduce((sum, { meta }) => sum + meta.rows.length, 0);
 }
 
 /** A batch with its rows' texts in tokens, ready to be sent. */

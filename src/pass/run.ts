@@ -6,7 +6,7 @@ import type { StageWork } from "../stage.js";
 import { openJournal } from "../store/journal.js";
 import { journalName } from "../store/layout.js";
 import { computeRows } from "./compute.js";
-import { doneRows, fillBlocks, type PassJournal } from "./frames.js";
+import { fillBlocks, type PassJournal, rowsIn } from "./frames.js";
 import type { PassInput } from "./input.js";
 import { type PassPlan, planPass } from "./plan.js";
 import { batchRule } from "./rule.js";
@@ -67,7 +67,7 @@ export async function runPass(work: StageWork, input: PassInput): Promise<Pass> 
     };
   } catch (error) {
     await journal.close();
-    throw inPass(error, stage, key, doneRows(journal), input.count);
+    throw inPass(error, stage, key, rowsIn(journal), input.count);
   }
 }
 

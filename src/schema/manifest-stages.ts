@@ -15,7 +15,7 @@ const ModelSchema = z
         "Folder that all files of the model were read from: the name of the folder that was searched, and the way below it",
       ),
     precision: z.string().describe("Type of the weights: fp32, fp16, int8"),
-    device: z.string().describe("Where it ran: cpu, cuda:0, ..."),
+    device: z.string().describe("Kind of device that it ran on: cpu, cuda, webgpu, simulated"),
     max_tokens: count().describe("Longest input in tokens, special tokens included"),
   })
   .describe("A model as the run used it");
@@ -66,7 +66,18 @@ export const DenseRunSchema = z
     memory_per_chunk_kb: seconds().describe("Size of one primary vector in 10^3 bytes"),
     ensemble_mode: z.literal("exclusive").describe("One model at a time"),
     models_executed: z.array(z.string()).describe("Models in the order they ran"),
-    lease_events: z.array(z.unknown()).describe("Device leases taken and given back; empty on the CPU"),
+    lease_events: z
+      .array(
+        z.object({
+          event_type: z.enum(["acquire", "release"]).describe("Taken, or given back once every process on it was gone"),
+          model: z.string().describe("The model that it was taken for"),
+          device: z.string().describe("The device"),
+          waited_seconds: seconds().describe("Seconds that others had it first"),
+          held_seconds: seconds().describe("Seconds until it was given back"),
+          used_bytes: z.number().min(0).nullable().describe("Memory in use at that moment; null where nothing tells"),
+        }),
+      )
+      .describe("Device leases taken and given back; empty on the CPU"),
     total_batches_executed: count().describe("Batches of all models"),
     primary_batches_processed: count().describe("Batches of the first model"),
     batches_per_model: z.record(z.string(), count()).describe("Batches by model"),

@@ -73,6 +73,57 @@ export const PerformanceSchema = z
         }),
       )
       .describe("Memory by stage and device"),
+    devices: z
+      .array(
+        z
+          .object({
+            stage: z.string().describe("The stage"),
+            model: z.string().describe("The model"),
+            device: z.string().describe("cpu, cuda:0, webgpu, simulated:0"),
+            product: z.string().describe("What its maker calls it"),
+            batches: count().describe("Batches it computed"),
+            rows: count().describe("Rows it computed"),
+            tokens: count().describe("Tokens of texts"),
+            padded_tokens: count().describe("Tokens computed, padding included"),
+            busy_seconds: seconds().describe("Seconds inside the model"),
+            pass_seconds: seconds().describe(
+              "Seconds from the first batch's start to the last one's end, over all devices",
+            ),
+            utilisation: z
+              .number()
+              .min(0)
+              .max(1)
+              .nullable()
+              .describe("The device's own mean; null where it does not say"),
+            peak_bytes: z.number().min(0).nullable().describe("Largest reading of its memory"),
+            nodes_by_provider: z
+              .record(z.string(), count())
+              .nullable()
+              .describe(
+                "Nodes of the graph by what computed them in a probe: the proof of the provider; null on the CPU",
+              ),
+          })
+          .describe("One device with one model"),
+      )
+      .describe("What each device did; empty where no model computed"),
+    device_events: z
+      .array(
+        z.object({
+          stage: z.string().describe("The stage"),
+          model: z.string().describe("The model"),
+          device: z.string().describe("The device"),
+          kind: z
+            .string()
+            .describe(
+              "halved, new_session, new_process, row_failed (want of memory); restarted, timeout, watchdog, violation",
+            ),
+          at_seconds: seconds().describe("Since the stage began"),
+          rows: count().describe("Rows of the batch"),
+          length: count().describe("Tokens that each was padded to"),
+          words: z.string().describe("The runtime's own words, or ours"),
+        }),
+      )
+      .describe("What went otherwise than planned on devices"),
     hydration: z
       .object({
         samples: count().describe("Stages that loaded a model"),

@@ -19,6 +19,8 @@ export interface Recorder {
   device(report: DeviceReport): void;
   lease(event: LeaseEvent): void;
   event(event: Omit<DeviceEvent, "at">): void;
+  /** What happened on devices so far. */
+  events(): readonly DeviceEvent[];
   finish(): StageTelemetry;
 }
 
@@ -100,6 +102,7 @@ export function startRecorder(start: number = performance.now()): Recorder {
     device: (report) => devices.push(report),
     lease: (event) => leases.push(event),
     event: (event) => events.push({ ...event, at: now() }),
+    events: () => events,
     finish: () => ({
       startedAt: new Date(startedAt).toISOString(),
       finishedAt: new Date(startedAt + performance.now() - start).toISOString(),

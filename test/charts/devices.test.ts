@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bandsOf } from "../../dist/charts/bands.js";
 import { cardOf } from "../../dist/charts/card.js";
 import { textOf } from "../../dist/charts/card-text.js";
-import { trackDevices } from "../../dist/charts/live-devices.js";
+import { newTimeline, trackDevices } from "../../dist/charts/live-devices.js";
 import { memoryChart } from "../../dist/charts/spec-time.js";
 import { PAYLOADS } from "./hostile.ts";
 import * as sample from "./sample-runs.ts";
@@ -131,7 +131,7 @@ test("a live chart is drawn at most once a second, in place, and leaves one line
 test("a live chart of many hours stays small and loses no peak", async () => {
   let clock = 0;
   const shown: string[] = [];
-  const live = trackDevices(options, { html: (html) => shown.push(html) }, () => clock);
+  const live = trackDevices(options, { html: (html) => shown.push(html) }, newTimeline(), () => clock);
   for (let i = 0; i < 100_000; i++) {
     clock += 250;
     live.update([reading("cuda:0", i === 31_234 ? 11e9 : 3e9)], `stage ${i % 40}`);

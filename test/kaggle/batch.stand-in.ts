@@ -1,37 +1,39 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { root, scratch } from "../lib/sample.ts";
-import { type Ended, type Environment, environments, run } from "./lib/environments.ts";
+import { root } from "../lib/sample.ts";
+import { loadMagic } from "./lib/drive.ts";
+import { environments, generations } from "./lib/environments.ts";
+import { type Cell, codeCells, impossible, kagglePlace, notebook, standIn } from "./lib/stand-in.ts";
 
-const load = `import sys
-sys.path.insert(0, ${JSON.stringify(join(root, "kaggle"))})
-import rag_cells_magic
-rag_cells_magic.load()`;
+const BATCH = ["python", join(root, "kaggle/rag_cells_batch.py")];
+const NBCONVERT = ["jupyter", "nbconvert", "--to", "notebook", "--execute"];
+const ENGINES = ["nbconvert", "papermill"] as const;
 
-/** A small journey: a collection of the documents in /kaggle/input, with a card and a chart. */
-const journey = [
-  load,
-  `%%ts
-import * as rag from "rag-cells";
-const session = await rag.openSession({ name: "kaggle", modelDirs: [${JSON.stringify(join(root, "notebooks/sample/models"))}], dense: ["sample-dense"], sparse: ["bm25"], rerank: "sample-rerank", device: "cpu", offline: true });
-const chunks = await rag.chunk(session, { files: "/kaggle/input/**/*.md" });
-const dense = await rag.runDense(session, chunks);
-dense`,
-  "%%ts\nconst found = { chunks: chunks.count, where: process.cwd() };\nsetTimeout(() => console.log('said late'), 50); found.chunks",
-  "%ts_get found\nimport time; time.sleep(0.5)\nprint(found)",
-];
+const ends = {
+  good: [
+    "%%ts\nconst found = { where: process.cwd() };\nsetTimeout(() => console.log('said late'), 50); found.where",
+    "%ts_get found\nimport time; time.sleep(0.5)\nprint(found)",
+  ],
+  failing: ["%%ts\nconst half: number = 'one';"],
+  killed: [
+    "%%ts\nconsole.log('before'); await new Promise((sent) => setTimeout(sent, 500)); process.kill(process.pid, 'SIGKILL');",
+  ],
+  dead: ["print('before', flush=True)\nimport os, time; time.sleep(0.5); os.kill(os.getpid(), 9)"],
+  stopped: [
+    "%%ts\nimport { writeFileSync } from 'node:fs';\nconsole.log('before'); writeFileSync('going', ''); await new Promise(() => {});",
+  ],
+};
 
-const failing = [load, "%%ts\nconst half: number = 'one';", "%%ts\nconsole.log('never')"];
-
-interface Cell {
-  readonly outputs: readonly {
-    readonly output_type: string;
-    readonly evalue?: string;
-    readonly data?: Record<string, unknown>;
-  }[];
+/** The one error that a run has left, as `name: message`; what was shown before it has to be there too. */
+function errorIn(cells: readonly Cell[], index: number): string {
+  const told = cells.map(({ outputs }) => outputs.filter(({ output_type }) => output_type === "error"));
+  assert.deepEqual(
+    told.map(({ length }) => length),
+    cells.map((_, i) => (i === index ? 1 : 0)),
+  );
+  return `${told[index]?.[0]?.ename}: ${told[index]?.[0]?.evalue}`;
 }
 
 for (const environment of environments) {
@@ -55,111 +57,73 @@ exit 7`;
     assert.match(ended.stdout, name.startsWith("kaggle") ? /^7\.4\.9 6\.17\.1$/m : /^8\.\S+ 7\.\S+$/m);
     assert.ok(existsSync(join(place, "working/new")));
   });
+}
 
-  test(`${name}: a notebook runs in the stand-in under nbconvert and papermill, cards and all`, { skip }, async (t) => {
+for (const environment of generations) {
+  const { name, skip } = environment;
+
+  test(`${name}: nbconvert and papermill themselves tell a good run from a failed one`, { skip }, async (t) => {
     const place = await kagglePlace();
-    await notebook(place, "journey", journey);
-    const papermill = await standIn(environment, place, [
-      "papermill",
-      "journey.ipynb",
-      "papermill.ipynb",
-      "-k",
-      "python3",
-    ]);
-    if (impossible(papermill)) return t.skip(papermill.stderr);
-    assert.equal(papermill.status, 0, papermill.stderr);
-    const nbconvert = await standIn(environment, place, [...NBCONVERT, "journey.ipynb", "--output", "nbconvert.ipynb"]);
-    assert.equal(nbconvert.status, 0, nbconvert.stderr);
-    for (const [file, reused] of [
-      ["papermill", false],
-      ["nbconvert", true],
-    ] as const) {
-      const cells = await codeCells(place, file);
-      const card = JSON.stringify(cells[1]);
-      const bundles = cells[1]?.outputs.map(({ data }) => data ?? {}) ?? [];
-      const chart = bundles.find((data) => /data:image\/svg\+xml/.test(String(data["text/html"])));
-      assert.match(String(chart?.["text/plain"]), /^dense run/, `${file}: a card with a chart, and its text`);
-      assert.equal(/reused/.test(card), reused, `${file}: a second run finds the first one's results`);
-      assert.match(JSON.stringify(cells[3]), /'where': '\/kaggle\/working'/, file);
-      assert.match(JSON.stringify([cells[2], cells[3]]), /said late/, `${file}: what came late is there`);
+    await notebook(place, "good", [loadMagic, ...ends.good]);
+    await notebook(place, "failing", [loadMagic, ...ends.failing]);
+    const papermill = (file: string) =>
+      standIn(environment, place, ["papermill", `${file}.ipynb`, `papermill-${file}.ipynb`, "-k", "python3"]);
+    const nbconvert = (file: string) =>
+      standIn(environment, place, [...NBCONVERT, `${file}.ipynb`, "--output", `nbconvert-${file}.ipynb`]);
+    for (const good of await Promise.all([papermill("good"), nbconvert("good")])) {
+      if (impossible(good)) return t.skip(good.stderr);
+      assert.equal(good.status, 0, good.stderr);
     }
-    assert.ok(existsSync(join(place, "working/rag-cells/kaggle")), "the session is what a Kaggle run would keep");
+    for (const failed of await Promise.all([papermill("failing"), nbconvert("failing")])) {
+      assert.equal(failed.status, 1);
+      assert.match(failed.stderr, /TypeScriptError\S*: 2:7 - Type 'string' is not assignable to type 'number'/);
+    }
+    for (const engine of ENGINES) {
+      const cells = await codeCells(place, `${engine}-good`);
+      assert.match(JSON.stringify(cells[2]), /'where': '\/kaggle\/working'/, engine);
+      assert.match(JSON.stringify(cells.slice(1)), /said late/, `${engine}: what came late is there`);
+    }
+    const left = ENGINES.map((engine) => existsSync(join(place, `working/${engine}-failing.ipynb`)));
+    assert.deepEqual(left, [false, true], "nbconvert alone keeps nothing of a failed run");
   });
 
-  test(`${name}: a failed cell is a failed run, and what was shown before it is kept`, { skip }, async (t) => {
-    const place = await kagglePlace();
-    await notebook(place, "failing", failing);
-    const [papermill, nbconvert, kept] = await Promise.all([
-      standIn(environment, place, ["papermill", "failing.ipynb", "papermill.ipynb", "-k", "python3"]),
-      standIn(environment, place, [...NBCONVERT, "failing.ipynb", "--output", "nbconvert.ipynb"]),
-      standIn(environment, place, [...NBCONVERT, "failing.ipynb", "--output", "kept.ipynb", "--allow-errors"]),
-    ]);
-    if (impossible(papermill)) return t.skip(papermill.stderr);
-    for (const [who, ended] of Object.entries({ papermill, nbconvert })) {
-      assert.equal(ended.status, 1, who);
-      assert.match(ended.stderr, /TypeScriptError\S*: 2:7 - Type 'string' is not assignable to type 'number'/, who);
-    }
-    assert.equal(kept.status, 0, kept.stderr);
-    for (const file of ["papermill", "kept"]) {
-      const error = (await codeCells(place, file))[1]?.outputs.find((output) => output.output_type === "error");
-      assert.match(error?.evalue ?? "", /^2:7 - Type 'string'/, file);
-    }
-    assert.doesNotMatch(JSON.stringify(await codeCells(place, "papermill")), /"never/, "papermill stops there");
-    assert.equal(
-      existsSync(join(place, "working/nbconvert.ipynb")),
-      false,
-      "nbconvert keeps a failed run only when told to",
-    );
-  });
-}
+  for (const engine of ENGINES)
+    test(`${name}: the runner with ${engine}: right exit codes, and outputs saved however it ends`, {
+      skip,
+    }, async (t) => {
+      const place = await kagglePlace();
+      for (const [file, cells] of Object.entries(ends))
+        await notebook(place, file, [file === "dead" ? "1" : loadMagic, ...cells, "print('never')"]);
+      const command = (file: string) => [...BATCH, `${file}.ipynb`, "--to", `${file}-done.ipynb`, "--with", engine];
+      const batch = async (file: string) => {
+        const ended = await standIn(environment, place, command(file));
+        return { ...ended, cells: impossible(ended) ? [] : await codeCells(place, `${file}-done`) };
+      };
+      const [failing, killed] = await Promise.all([batch("failing"), batch("killed")]);
+      if (impossible(failing)) return t.skip(failing.stderr);
+      assert.equal(failing.status, 1);
+      assert.match(
+        failing.stderr,
+        /failing\.ipynb stopped at code cell 2 of 3 \(const half: number = 'one';\):\nTypeScriptError: 2:7 - Type/,
+      );
+      assert.match(errorIn(failing.cells, 1), /^TypeScriptError: 2:7 - Type 'string'/);
+      assert.equal(killed.status, 1);
+      assert.match(errorIn(killed.cells, 1), /^KernelEnded: The TypeScript kernel ended \(SIGKILL\)/);
 
-const NBCONVERT = ["jupyter", "nbconvert", "--to", "notebook", "--execute"];
-
-function standIn(environment: Environment, place: string, command: readonly string[]): Promise<Ended> {
-  return run(join(root, "test/kaggle/stand-in.sh"), [
-    environment.dir,
-    join(place, "input"),
-    join(place, "working"),
-    ...command,
-  ]);
-}
-
-/** True where this system lets nobody make a stand-in: no user namespaces. */
-function impossible({ status, stderr }: Ended): boolean {
-  return status !== 0 && /unshare: unshare failed|^mount: .*permission denied/m.test(stderr);
-}
-
-/** Folders that play /kaggle/input and /kaggle/working. */
-async function kagglePlace(): Promise<string> {
-  const place = await scratch("kaggle");
-  await mkdir(join(place, "input"));
-  await mkdir(join(place, "working"));
-  await writeFile(
-    join(place, "input/doc.md"),
-    "# Bread\n\nFlour, water, salt and time.\n\n## Crust\n\nSteam makes it thin.\n",
-  );
-  return place;
-}
-
-async function notebook(place: string, name: string, cells: readonly string[]): Promise<void> {
-  const document = {
-    nbformat: 4,
-    nbformat_minor: 5,
-    metadata: { kernelspec: { name: "python3", display_name: "Python 3", language: "python" } },
-    cells: cells.map((source, i) => ({
-      id: `cell-${i}`,
-      cell_type: "code",
-      execution_count: null,
-      metadata: { tags: [] },
-      outputs: [],
-      source,
-    })),
-  };
-  await writeFile(join(place, "working", `${name}.ipynb`), JSON.stringify(document));
-}
-
-/** The code cells that a run has left, without what papermill adds to tell of an error. */
-async function codeCells(place: string, name: string): Promise<Cell[]> {
-  const { cells } = JSON.parse(await readFile(join(place, "working", `${name}.ipynb`), "utf8"));
-  return cells.filter((cell: { cell_type: string }) => cell.cell_type === "code");
+      const stopping = `${command("stopped").join(" ")} & runner=$!
+until [ -e going ]; do kill -0 $runner || exit 9; sleep 0.1; done
+kill -TERM $runner; wait $runner`;
+      const [dead, stopped] = await Promise.all([batch("dead"), standIn(environment, place, ["sh", "-c", stopping])]);
+      assert.equal(dead.status, 1);
+      assert.match(dead.stderr, /dead\.ipynb stopped at code cell 2 of 3 .*:\nDeadKernelError: /);
+      assert.match(errorIn(dead.cells, 1), /^DeadKernelError: Kernel died/);
+      assert.equal(stopped.status, 128 + 15, stopped.stderr);
+      assert.match(stopped.stderr, /stopped\.ipynb was stopped by SIGTERM at code cell 2 of 3 /);
+      const stoppedCells = await codeCells(place, "stopped-done");
+      assert.match(errorIn(stoppedCells, 1), /^TypeScriptStopped: /);
+      for (const cells of [killed.cells, dead.cells, stoppedCells]) {
+        assert.match(JSON.stringify(cells[1]), /"before/, "what was shown before the end");
+        assert.doesNotMatch(JSON.stringify(cells[2]?.outputs), /never/);
+      }
+    });
 }

@@ -61,7 +61,8 @@ async function dense(kept: KeptRows | null, count = texts.length) {
     progress: () => line,
     note: (code) => notes.push(code),
     resumed() {},
-    betweenBatches() {},
+    due: () => false,
+    live: () => ({ update() {}, finish() {} }),
   };
   const pass = await runTextPass(work, {
     stage: "dense",

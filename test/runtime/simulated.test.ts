@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import type { UsableDevice } from "../../dist/runtime/devices/types.js";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import { simulatedDevices } from "../../dist/runtime/simulated/devices.js";
+import { gpuFolder, holdings } from "../../dist/runtime/simulated/ledger.js";
 import type { DenseBatch, SparseBatch } from "../../dist/runtime/types.js";
 import { goneWithin } from "./lib/processes.ts";
 import { normals, seeded } from "./lib/random.ts";
@@ -135,6 +136,40 @@ test("a batch that does not fit says so in onnxruntime's words, and a smaller on
   } finally {
     await encoder.close();
   }
+});
+
+test("processes that grow at the same time never have more than there is", async () => {
+  const [gpu] = (await gpus({ memoryBytes: 4 * GIB, contextBytes: 100 * MIB, speedup: 1000 })) as [UsableDevice];
+  if (gpu.provider.kind !== "simulated") assert.fail();
+  const folder = gpuFolder(gpu.provider.stateDir, gpu.provider.index);
+  const inUse = () => holdings(folder).reduce((sum, { bytes }) => sum + bytes, 0);
+  const encoders = await Promise.all([0, 1, 2].map(() => openEncoder(optionsOn(gpu))));
+  let most = 0;
+  const look = setInterval(() => {
+    most = Math.max(most, inUse());
+  }, 1);
+  try {
+    const outcomes = await Promise.all(
+      encoders.map(async (encoder, i) => {
+        const next = seeded(i);
+        const seen: string[] = [];
+        for (let batch = 0; batch < 12; batch++) {
+          const outcome = encoder.encode(batchOf(1 + Math.floor(next() * 200), 256)).then(
+            () => "done",
+            (error: Error & { code: string }) => error.code,
+          );
+          seen.push(await outcome);
+        }
+        return seen;
+      }),
+    );
+    assert.deepEqual([...new Set(outcomes.flat())].sort(), ["done", "out_of_memory"], "some fit and some did not");
+  } finally {
+    clearInterval(look);
+    await Promise.all(encoders.map((encoder) => encoder.close()));
+  }
+  assert.ok(most > 2 * GIB && most <= 4 * GIB, `${most} bytes`);
+  assert.equal(inUse(), 0);
 });
 
 test("a factor makes batches take more than the formula says", async () => {
@@ -270,6 +305,13 @@ test("simulations have names, and what is none says why", async () => {
       return true;
     });
   }
+});
+
+test("the example on the page about devices is a simulation", async () => {
+  const page = readFileSync(new URL("../../docs/devices.md", import.meta.url), "utf8");
+  const file = join(scratch(), "example.json");
+  writeFileSync(file, /```json\n(\{\s+"gpus".*?)```/s.exec(page)?.[1] as string);
+  assert.equal((await simulatedDevices({ simulation: file })).length, 1);
 });
 
 test("a kernel that is killed while its GPU hangs leaves no process, and its folder goes when the next one comes", async (t) => {

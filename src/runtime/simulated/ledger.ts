@@ -6,7 +6,6 @@ import {
   readFileSync,
   readSync,
   renameSync,
-  rmSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -17,6 +16,8 @@ import { processRuns, processStart } from "../../core/process-start.js";
 export interface Holding {
   readonly pid: number;
   readonly bytes: number;
+  /** Bytes that it holds or is just asking for. */
+  readonly claimed: number;
   /** Milliseconds that it computed so far, a batch under way included. */
   readonly busyMs: number;
 }
@@ -44,6 +45,8 @@ export interface Ledger {
 /** What stands in a process's file. `since` is when the batch under way began, by the system's monotonic clock. */
 interface Page {
   readonly bytes: number;
+  /** What it asks for and does not have yet. */
+  readonly asks: number;
   readonly mostBytes: number;
   readonly busyMs: number;
   readonly since: number | null;
@@ -70,17 +73,12 @@ export function holdings(folder: string): Holding[] {
   const now = sharedClock();
   return readdirSync(folder).flatMap((name) => {
     const [, pid, started] = NAME.exec(name) ?? [];
-    if (pid === undefined || started === undefined) return [];
-    if (!processRuns(Number(pid), started)) {
-      // No other process ever has this name.
-      rmSync(join(folder, name), { force: true });
-      return [];
-    }
+    if (pid === undefined || started === undefined || !processRuns(Number(pid), started)) return [];
     try {
-      const { bytes, busyMs, since } = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
-      return [{ pid: Number(pid), bytes, busyMs: busyMs + (since === null ? 0 : now - since) }];
+      const { bytes, asks, busyMs, since } = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
+      return [{ pid: Number(pid), bytes, claimed: bytes + asks, busyMs: busyMs + (since === null ? 0 : now - since) }];
     } catch {
-      // Its last process ended meanwhile and took the folder away.
+      // The folder went meanwhile, with the process that made it.
       return [];
     }
   });
@@ -90,7 +88,7 @@ export function holdings(folder: string): Holding[] {
 export function openLedger(stateDir: string, index: number, memoryBytes: number): Ledger {
   const folder = gpuFolder(stateDir, index);
   const name = `${process.pid}-${processStart(process.pid)}`;
-  let page: Page = { bytes: 0, mostBytes: 0, busyMs: 0, since: null };
+  let page: Page = { bytes: 0, asks: 0, mostBytes: 0, busyMs: 0, since: null };
 
   const write = (next: Page) => {
     // Whole or not at all: others read at any moment.
@@ -99,7 +97,8 @@ export function openLedger(stateDir: string, index: number, memoryBytes: number)
     renameSync(aside, join(folder, `${name}.json`));
     page = next;
   };
-  const others = () => holdings(folder).reduce((sum, { pid, bytes }) => sum + (pid === process.pid ? 0 : bytes), 0);
+  const fits = (bytes: number) =>
+    holdings(folder).reduce((sum, { pid, claimed }) => sum + (pid === process.pid ? 0 : claimed), bytes) <= memoryBytes;
 
   write(page);
   return {
@@ -107,14 +106,16 @@ export function openLedger(stateDir: string, index: number, memoryBytes: number)
       return page.bytes;
     },
     hold(bytes) {
-      if (bytes > page.bytes && others() + bytes > memoryBytes) return false;
-      const before = page;
-      write({ ...page, bytes, mostBytes: Math.max(page.mostBytes, bytes) });
-      // Two that ask at the same moment see each other here, and both step back.
-      if (bytes > before.bytes && others() + bytes > memoryBytes) {
-        write(before);
-        return false;
+      const { bytes: before } = page;
+      if (bytes > before) {
+        // Two that ask at the same moment see each other's claims, and both step back.
+        write({ ...page, asks: bytes - before });
+        if (!fits(bytes)) {
+          write({ ...page, asks: 0 });
+          return false;
+        }
       }
+      write({ ...page, bytes, asks: 0, mostBytes: Math.max(page.mostBytes, bytes) });
       return true;
     },
     nextBatch: () => appendRecord(join(folder, "batches")),

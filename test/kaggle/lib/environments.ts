@@ -30,6 +30,9 @@ export const environments: readonly Environment[] = readdirSync(join(root, "test
     };
   });
 
+/** One environment of each generation: what takes long runs in these. The oldest Python runs what is the magic's own. */
+export const generations = environments.filter(({ name }) => !name.endsWith("py310"));
+
 /** What a process left behind. */
 export interface Ended {
   readonly status: number | null;

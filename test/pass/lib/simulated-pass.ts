@@ -34,6 +34,8 @@ export interface SimulatedPass {
   /** Folder of an attempt that went before. */
   readonly dir?: string;
   readonly signal?: AbortSignal;
+  /** Whether the session ends, with so many rows done; never where absent. */
+  readonly due?: (done: number) => boolean;
 }
 
 /** What came of it. */
@@ -80,7 +82,7 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
     recorder,
     signal: input.signal ?? new AbortController().signal,
     deviceKind: "simulated",
-    betweenBatches() {},
+    live: () => ({ update() {}, finish() {} }),
     devices: async () => devices,
     budgets: budgetsIn(layoutOf(dir)),
     progress: () => ({ update() {}, finish() {}, fail() {} }),
@@ -88,6 +90,7 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
     resumed: (batches) => {
       resumed += batches;
     },
+    due: ({ done, total }) => done < total && (input.due?.(done) ?? false),
   };
   const tokens = (row: number): TokenizedText => {
     const next = random(row + 1);
