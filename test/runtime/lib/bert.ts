@@ -11,10 +11,12 @@ export interface BertShape {
   readonly positions: number;
   readonly opset?: number;
   readonly seed?: number;
+  /** Weights and arithmetic in float16; inputs and outputs stay as they are. */
+  readonly half?: boolean;
+  /** Where weights come from; normally distributed by default. */
+  readonly draw?: (next: () => number, count: number, deviation: number) => Float32Array;
   /** `states` ends in last_hidden_state, `masked-lm` in logits over the vocabulary (tied to the word embeddings), `pair` in one logit a row. */
   readonly head?: "states" | "masked-lm" | "pair";
-  /** Computes in float16 between inputs and outputs in float32, as the usual fp16 files do; for `states`. */
-  readonly half?: boolean;
 }
 
 /** MiniLM-L6's shape. */
@@ -28,7 +30,6 @@ export const MINILM = {
 } as const;
 
 const FLOAT = 1;
-const FLOAT16 = 10;
 const INT64 = 7;
 
 /**
@@ -37,14 +38,15 @@ const INT64 = 7;
  * onnxruntime has the same to optimise as in a file from the hub.
  */
 export function bertOnnx(shape: BertShape): Buffer {
-  const { layers, hidden, vocabulary, positions, opset = 14, seed = 1, head = "states", half = false } = shape;
-  const graph = writeGraph(opset, half);
+  const { layers, hidden, vocabulary, positions, seed = 1, head = "states", half = false, draw = normals } = shape;
+  // From operator set 17 on torch writes a layer norm as one node; spelled out in float16 it trips a fusion of onnxruntime.
+  const graph = writeGraph(shape.opset ?? (half ? 17 : 14), half);
   const next = seeded(seed);
   const random = (name: string, dims: readonly number[], deviation: number) =>
     graph.weight(
       name,
       dims,
-      normals(
+      draw(
         next,
         dims.reduce((a, b) => a * b, 1),
         deviation,
@@ -72,7 +74,7 @@ export function bertOnnx(shape: BertShape): Buffer {
   let x = norm(graph.op("Add", [embedded, places]), "embeddings");
 
   const spread = graph.over("Unsqueeze", graph.over("Unsqueeze", "attention_mask", [1], 13), [2], 13);
-  const absent = graph.op("Sub", [graph.scalar(1), graph.op("Cast", [spread], { to: half ? FLOAT16 : FLOAT })]);
+  const absent = graph.op("Sub", [graph.scalar(1), graph.op("Cast", [spread], { to: graph.floatType })]);
   const barrier = graph.op("Mul", [absent, graph.scalar(-10000)]);
   for (let layer = 0; layer < layers; layer++)
     x = encoderLayer(graph, x, barrier, `layer.${layer}`, shape, linear, norm);
@@ -81,7 +83,8 @@ export function bertOnnx(shape: BertShape): Buffer {
     (name) => [name, INT64, ["batch", "length"]] as const,
   );
   if (head === "states") {
-    graph.op("Cast", [x], { to: FLOAT }, "last_hidden_state");
+    if (half) graph.op("Cast", [x], { to: FLOAT }, "last_hidden_state");
+    else graph.op("Identity", [x], {}, "last_hidden_state");
     return graph.bytes(inputs, [["last_hidden_state", FLOAT, ["batch", "length", hidden]]]);
   }
   if (head === "pair") {
@@ -125,6 +128,8 @@ function encoderLayer(
 }
 
 function layerNorm(graph: GraphWriter, x: string, gamma: string, beta: string): string {
+  // Its epsilon is 1e-5 by default.
+  if (graph.opset >= 17) return graph.op("LayerNormalization", [x, gamma, beta], { axis: -1 });
   const centred = graph.op("Sub", [x, graph.over("ReduceMean", x, [-1], 18, 1)]);
   const variance = graph.over("ReduceMean", graph.op("Pow", [centred, graph.scalar(2)]), [-1], 18, 1);
   const unit = graph.op("Div", [centred, graph.op("Sqrt", [graph.op("Add", [variance, graph.scalar(1e-12)])])]);

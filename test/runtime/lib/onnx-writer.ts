@@ -1,9 +1,11 @@
-import { type Attribute, node, type OnnxTensor, tensor, valueInfo } from "../../../dist/runtime/onnx-nodes.js";
+import { type Attribute, FLOAT, node, type OnnxTensor, tensor, valueInfo } from "../../../dist/runtime/onnx-nodes.js";
 import { field, intField } from "../../../dist/runtime/protobuf.js";
 
 /** A graph under construction: nodes and weights are added, then it becomes the bytes of an ONNX file. */
 export interface GraphWriter {
   readonly opset: number;
+  /** TensorProto.DataType of its float weights: float32, or float16. */
+  readonly floatType: number;
   /** Adds a node and returns the name of its output. */
   op(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, Attribute>>, name?: string): string;
   /** Adds a weight and returns its name. */
@@ -14,22 +16,39 @@ export interface GraphWriter {
   bytes(inputs: readonly GraphValue[], outputs: readonly GraphValue[]): Buffer;
 }
 
+/** TensorProto.DataType of 16-bit floats. */
+export const FLOAT16 = 10;
+
+/** Node 24 has it, and TypeScript's declarations for es2024 do not. */
+const { Float16Array } = globalThis as unknown as { readonly Float16Array: new (values: Float32Array) => Uint16Array };
+
+function halfTensor(dims: readonly number[], values: Float32Array, name: string): readonly Uint8Array[] {
+  const { buffer, byteOffset, byteLength } = new Float16Array(values);
+  return [
+    ...dims.map((dim) => intField(1, dim)),
+    intField(2, FLOAT16),
+    field(8, name),
+    field(9, new Uint8Array(buffer, byteOffset, byteLength)),
+  ];
+}
+
 /** An input or output: name, TensorProto.DataType, dimensions. */
 export type GraphValue = readonly [name: string, elementType: number, dims: readonly (number | string)[]];
 
-/** @param half keeps weights in float16 */
+/** @param half writes float weights as float16 */
 export function writeGraph(opset: number, half = false): GraphWriter {
   const parts: Uint8Array[] = [];
   let made = 0;
   const writer: GraphWriter = {
     opset,
+    floatType: half ? FLOAT16 : FLOAT,
     op(type, inputs, attributes = {}, name = `${type}_${made++}`) {
       parts.push(node(type, inputs, [name], attributes));
       return name;
     },
     weight(name, dims, data) {
-      const plain = !half || data instanceof BigInt64Array;
-      parts.push(field(5, plain ? tensor({ dims, data } satisfies OnnxTensor, name) : halfTensor(dims, data, name)));
+      const isHalf = half && data instanceof Float32Array;
+      parts.push(field(5, isHalf ? halfTensor(dims, data, name) : tensor({ dims, data } satisfies OnnxTensor, name)));
       return name;
     },
     scalar: (value) => writer.weight(`scalar_${made++}`, [], Float32Array.of(value)),
@@ -47,20 +66,4 @@ export function writeGraph(opset: number, half = false): GraphWriter {
     },
   };
   return writer;
-}
-
-/** TensorProto { dims 1, data_type 2 (10 is FLOAT16), name 8, raw_data 9 }. */
-function halfTensor(dims: readonly number[], data: Float32Array, name: string): readonly Uint8Array[] {
-  const bytes = new Uint8Array(Uint16Array.from(data, halfBits).buffer);
-  return [...dims.map((dim) => intField(1, dim)), intField(2, 10), field(8, name), field(9, bytes)];
-}
-
-/** A number as float16, rounded towards zero: 1 bit of sign, 5 of exponent, 10 of fraction. What is too small is 0. */
-function halfBits(value: number): number {
-  const bits = new Uint32Array(Float32Array.of(value).buffer)[0] as number;
-  const sign = (bits >>> 16) & 0x8000;
-  const exponent = ((bits >>> 23) & 0xff) - 127 + 15;
-  if (exponent <= 0) return sign;
-  if (exponent >= 31) throw new RangeError(`${value} is too large for float16`);
-  return sign | (exponent << 10) | ((bits >>> 13) & 0x3ff);
 }
