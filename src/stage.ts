@@ -220,13 +220,18 @@ export async function runStage<K extends StageName, S extends Readonly<Record<st
     const dir = await context.store.begin(stage, id, input.rerun);
     const notes: Note[] = [];
     let resumedBatches = 0;
+    /** Looked at once a stage: several models, and several passes over queries, use the same. */
+    let devices: ReturnType<SessionContext["devices"]> | null = null;
     const result = await input.work({
       ...tools,
       id,
       dir,
       recorder,
       deviceKind: context.deviceKind,
-      devices: context.devices,
+      devices: () => {
+        devices ??= context.devices();
+        return devices;
+      },
       live: (options) => liveDevices(options, timelineOf(context.session)),
       budgets: budgetsIn(context.store.layout),
       note: (code, message, count) => notes.push(count === undefined ? { code, message } : { code, message, count }),

@@ -33,6 +33,9 @@ export interface DriveInput {
 /** Rows that fail one after another, with none that fits between them, before the device itself is taken to be at fault. */
 const MOST_FAILED_IN_A_ROW = 16;
 
+/** Rows that fail one after another before the long ones are put off. */
+const DEFER_AFTER = 2;
+
 interface Failure {
   readonly trouble: Trouble;
   readonly cause: unknown;
@@ -65,6 +68,7 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
   const retries = new Map<Member, Piece>();
   let busy = 0;
   let failedInARow = 0;
+  let deferred = false;
   let error: unknown = null;
   let wake: () => void = () => {};
   let changed = new Promise<void>((resolve) => {
@@ -166,7 +170,12 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
     if (step === "fail_row") {
       tell("row_failed");
       failed.push({ row: piece.rows[0] as number, length, device: member.device.name, words });
-      if (!known && ++failedInARow >= MOST_FAILED_IN_A_ROW) throw cause;
+      if (!known && ++failedInARow >= MOST_FAILED_IN_A_ROW) throw member.tooSmall(length);
+      if (failedInARow === DEFER_AFTER && !deferred) {
+        // Each long row would cost a process. Shorter ones tell how much a row takes, and then it is known which are too long.
+        deferred = true;
+        queue.defer(length / 2);
+      }
       return;
     }
     if (step === "halve") {

@@ -1,5 +1,6 @@
 import { limitsOf } from "../budget/limits.js";
 import { CPU_TOKEN_BUDGET } from "../core/batches.js";
+import { modelTooLargeForDevice } from "../core/errors.js";
 import type { UsableDevice } from "../runtime/devices/types.js";
 import { withLeases } from "../runtime/lease.js";
 import { type Reading, type Sampler, startSampler } from "../runtime/sampler.js";
@@ -35,13 +36,19 @@ const READING_MS = 5000;
  * Takes the devices, in turn with others, watches their memory, lets `use` work with
  * them, and ends every process before it gives them back: then their memory is free.
  *
- * @throws RagError `device_busy`, and whatever `use` throws
+ * @throws RagError `model_too_large_for_device`, `device_busy`, and whatever `use` throws
  */
 export async function withFleet<T>(work: StageWork, input: FleetInput, use: (fleet: Fleet) => Promise<T>): Promise<T> {
   const { settings, model, stage, devices } = input;
   const { recorder, signal } = work;
   const limits = limitsOf(settings.memoryCapBytes);
   const event: Fleet["event"] = (what) => recorder.event({ ...what, model: model.card.key });
+  for (const device of devices) {
+    const { weightBytes } = model.shape;
+    const limitBytes = usableBytes(device, limits);
+    if (device.kind !== "cpu" && weightBytes > limitBytes)
+      throw modelTooLargeForDevice(model.card.key, device.name, { neededBytes: weightBytes, limitBytes, weightBytes });
+  }
   const members = new Map<string, Member>();
   const lookers = new Set<() => void>();
 
@@ -122,6 +129,7 @@ function memberOf(
     },
     signal: work.signal,
     maxRows,
+    limitBytes: usableBytes(device, limitsOf(settings.memoryCapBytes)),
     tokenBudget: settings.tokenBudget ?? CPU_TOKEN_BUDGET,
     timeoutSeconds: onGpu ? settings.batchTimeoutSeconds : null,
     sampling: { ...SAMPLING, capBytes: limitsOf(settings.memoryCapBytes).capBytes },
@@ -130,6 +138,10 @@ function memberOf(
     started: (pid) => sampler.watch(device.name, pid),
     loading: (load) => work.recorder.timed("load", load),
   });
+}
+
+function usableBytes({ memoryBytes }: UsableDevice, { softBytes }: MemoryLimits): number {
+  return Math.min(softBytes, memoryBytes ?? softBytes);
 }
 
 /** Ends a process that comes near the cap, and records what was seen above it. */

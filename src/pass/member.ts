@@ -1,5 +1,6 @@
 import type { BatchBudget } from "../budget/types.js";
 import { rowsWithin } from "../core/batches.js";
+import { modelTooLargeForDevice, RagError } from "../core/errors.js";
 import type { UsableDevice } from "../runtime/devices/types.js";
 import { openEncoder } from "../runtime/encoder.js";
 import type { BatchReport, DenseBatch, Encoder, EncoderOptions, SparseBatch, TokenBatch } from "../runtime/types.js";
@@ -13,6 +14,8 @@ export interface MemberInput {
   readonly signal: AbortSignal;
   /** Most rows of a batch. */
   readonly maxRows: number;
+  /** Bytes of the device that may be used. */
+  readonly limitBytes: number;
   /** Tokens in a batch where the device has no budget of its own. */
   readonly tokenBudget: number;
   /** Seconds a batch may take; null for no limit. */
@@ -46,6 +49,8 @@ export interface Member {
   load(): Promise<Encoder>;
   /** Rows of a length that a batch may have; 0 where not even one is expected to fit. */
   rowsFor(length: number): number;
+  /** The error for a device on which nothing fits. */
+  tooSmall(length: number): RagError;
   /** Why not even one row of this length may be tried. */
   whyNone(length: number): string;
   budget(): BatchBudget | null;
@@ -66,6 +71,12 @@ export interface Member {
   placement(): Readonly<Record<string, number>> | null;
 }
 
+function tooLarge({ device, options, limitBytes }: MemberInput, expectedBytes: number | null): RagError {
+  const weightBytes = options.shape?.weightBytes ?? 0;
+  const neededBytes = Math.max(weightBytes, expectedBytes ?? 0);
+  return modelTooLargeForDevice(options.model, device.name, { neededBytes, limitBytes, weightBytes });
+}
+
 function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(1)} GB`;
 }
@@ -82,15 +93,15 @@ export function openMember(input: MemberInput): Member {
   const open = async (): Promise<Encoder> => {
     const before = budget ? null : await input.readBytes();
     const { provider, env } = device;
-    const encoder = await openEncoder(
-      { ...options, provider, env, probe: options.probe === true && placement === null },
-      signal,
-    );
+    const probe = options.probe === true && placement === null;
+    const encoder = await openEncoder({ ...options, provider, env, probe }, signal).catch((cause) => {
+      throw cause instanceof RagError && cause.code === "out_of_memory" ? tooLarge(input, null) : cause;
+    });
     input.started(encoder.pid);
     placement ??= encoder.placement;
-    const loaded = await input.readBytes();
-    if (budget) budget.renewed(loaded);
-    else budget = await input.openBudget(before, loaded);
+    // The same model takes the same memory again: only the first time is worth waiting for a reading.
+    if (budget) budget.renewed(null);
+    else budget = await input.openBudget(before, await input.readBytes());
     return encoder;
   };
   const end = async () => {
@@ -109,6 +120,7 @@ export function openMember(input: MemberInput): Member {
     rowsFor: (length) => Math.min(maxRows, budget ? budget.rowsFor(length) : fixed(length)),
     whyNone: (length) =>
       `one row of ${length} tokens is expected to need ${gigabytes(budget?.expectedBytes(1, length) ?? 0)} on ${device.name}, more than is planned for`,
+    tooSmall: (length) => tooLarge(input, budget?.expectedBytes(1, length) ?? null),
     budget: () => budget,
     async encode(batch) {
       const encoder = await member.load();
@@ -121,7 +133,7 @@ export function openMember(input: MemberInput): Member {
     },
     async renew() {
       await (await member.load()).renew();
-      budget?.renewed(await input.readBytes());
+      budget?.renewed(null);
     },
     running: () => opening !== null,
     end,

@@ -20,6 +20,8 @@ export interface WorkQueue {
    * @param devices how many devices take from the queue
    */
   take(rowsFor: (length: number) => number, devices: number): Piece | null;
+  /** Puts what is longer behind everything else: shorter rows show first what fits. */
+  defer(longerThan: number): void;
   /** Puts rows back in front: they failed elsewhere, or were taken and not begun. */
   giveBack(...pieces: readonly Piece[]): void;
   /** Rows in the queue. */
@@ -63,6 +65,20 @@ export function workQueue(pieces: readonly Piece[], lengths: (row: number) => nu
       if (rest) waiting.push(rest);
       count(taken, -1);
       return taken;
+    },
+    defer(longerThan) {
+      const later: Piece[] = [];
+      for (let piece = waiting.at(-1); piece && piece.length > longerThan; piece = waiting.at(-1)) {
+        waiting.pop();
+        const rows = piece.rows.findIndex((row) => lengths(row) <= longerThan);
+        const [long, rest] = cut(piece, rows < 0 ? piece.rows.length : rows, lengths);
+        later.push(long);
+        if (rest) {
+          waiting.push(rest);
+          break;
+        }
+      }
+      waiting.unshift(...later.reverse());
     },
     giveBack(...back) {
       for (const piece of [...back].reverse()) {

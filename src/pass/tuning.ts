@@ -15,7 +15,6 @@ export interface Tuning {
 
 /** The budgets of one pass. Devices of one product share what was found. @param longest tokens of its longest row */
 export function openTuning(work: StageWork, { model, settings }: PassInput, longest: number): Tuning {
-  const limits = limitsOf(settings.memoryCapBytes);
   const { fingerprint, dtype, shape } = model;
   const keyOf = ({ product }: UsableDevice) => ({ product, fingerprint, dtype });
   let told = false;
@@ -29,6 +28,8 @@ export function openTuning(work: StageWork, { model, settings }: PassInput, long
           "What earlier passes had found about their batches can't be read; it is found anew.",
         );
       }
+      // A GPU smaller than the cap is full before that.
+      const limits = limitsOf(Math.min(settings.memoryCapBytes, device.memoryBytes ?? settings.memoryCapBytes));
       return openBudget({ shape, limits, baseBytes: baseBytes ?? 0, loadedBytes, longest, remembered: budget });
     },
     remember: (device, found) =>

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
+import { atExit } from "../core/at-exit.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 
 /** How a process ended, and the last of what it wrote to stderr. */
@@ -44,9 +45,9 @@ export function startChild(
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   const kill = () => void child.kill("SIGKILL");
-  process.once("exit", kill);
+  const forget = atExit(kill);
   child.on("message", onMessage as (message: unknown) => void);
-  const ended = endOf(child).finally(() => process.removeListener("exit", kill));
+  const ended = endOf(child).finally(forget);
   return {
     pid: child.pid ?? -1,
     // A failed send means the process is gone, which `ended` tells with its cause.

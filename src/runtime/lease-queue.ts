@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { atExit } from "../core/at-exit.js";
 import { leaseFolderUnfit } from "../core/errors.js";
 import { processRuns, processStart } from "../core/process-start.js";
 
@@ -17,9 +18,11 @@ const TICKET = /^(\d{9})-(\d+)-(\d*)-\d+$/;
 let joined = 0;
 /** Files of this process, to be removed when it exits. */
 const mineToLeave = new Set<string>();
-process.once("exit", () => {
+let forgetAll = () => {};
+
+function leaveAll(): void {
   for (const path of mineToLeave) rmSync(path, { force: true });
-});
+}
 
 /**
  * Joins the queue for a device. It is a folder with a file for everybody who waits or has the device, and the
@@ -47,6 +50,7 @@ export function joinQueue(device: string, owner: string): Place {
   }
   const ticket = name;
   const path = join(folder, ticket);
+  if (mineToLeave.size === 0) forgetAll = atExit(leaveAll);
   mineToLeave.add(path);
   return {
     before() {
@@ -62,6 +66,7 @@ export function joinQueue(device: string, owner: string): Place {
     },
     leave() {
       mineToLeave.delete(path);
+      if (mineToLeave.size === 0) forgetAll();
       rmSync(path, { force: true });
     },
   };

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { atExit } from "../core/at-exit.js";
 import type { NvidiaSmi } from "./devices/types.js";
 
 /** What nvidia-smi says of one GPU. */
@@ -83,10 +84,10 @@ export function startSmiLoop(smi: NvidiaSmi, everyMs: number, onReading: (readin
     child.stdout?.setEncoding("latin1").on("data", split);
     child.unref();
     (child.stdout as Socket | null)?.unref();
-    process.once("exit", kill);
+    const forget = atExit(kill);
     gone = new Promise((resolve) => {
       const ended = (words: string, again: boolean) => {
-        process.removeListener("exit", kill);
+        forget();
         resolve();
         if (over) return;
         if (performance.now() - started > STEADY_MS) restarts = 0;

@@ -1,6 +1,7 @@
 import { readFileSync, unlinkSync } from "node:fs";
 import { type FileHandle, link, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
+import { atExit } from "../core/at-exit.js";
 import { type RagError, sessionInUse, storeWriteFailed } from "../core/errors.js";
 import { processRuns, processStart } from "../core/process-start.js";
 
@@ -87,7 +88,7 @@ function hold(path: string): FileLock {
     if (released) return;
     released = true;
     clearInterval(beat);
-    process.removeListener("exit", release);
+    forget();
     const others = (held.get(path) ?? 1) - 1;
     held.set(path, others);
     if (others > 0) return;
@@ -97,7 +98,7 @@ function hold(path: string): FileLock {
       // Already gone: nothing is held.
     }
   };
-  process.once("exit", release);
+  const forget = atExit(release);
   return { release };
 }
 

@@ -14,7 +14,8 @@ const whole = (result: SimulatedResult) => {
 };
 
 test("two devices take from one queue; each tells what it did, and gives its memory back", async () => {
-  const result = await simulatedPass({ gpus: [FAST, FAST], lengths, settings: { tokenBudget: 2048 } });
+  const slow = { speedup: 0.2 };
+  const result = await simulatedPass({ gpus: [slow, slow], lengths, settings: { tokenBudget: 2048 } });
   whole(result);
   const { devices, leases, events, memory, batches } = result.telemetry;
   assert.deepEqual(events, []);

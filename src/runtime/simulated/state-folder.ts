@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { atExit } from "../../core/at-exit.js";
 import { sha256 } from "../../core/hash.js";
 import { processRuns, processStart } from "../../core/process-start.js";
 import type { SimulatedGpu, Simulation } from "../../schema/simulated-types.js";
@@ -14,11 +15,6 @@ export interface ShownGpu extends Pick<SimulatedGpu, "product" | "memoryBytes" |
 
 /** Name of the file that says which GPUs there are. */
 export const GPUS_FILE = "gpus.json";
-
-const folders = new Set<string>();
-process.once("exit", () => {
-  for (const folder of folders) remove(folder);
-});
 
 const NAME = /^rag-cells-simulated-(\d+)-(\d*)-/;
 
@@ -38,7 +34,7 @@ export function makeStateFolder(simulation: Simulation): {
     if (pid !== undefined && !processRuns(Number(pid), started ?? "")) remove(join(root, name));
   }
   const stateDir = mkdtempSync(join(root, `rag-cells-simulated-${process.pid}-${processStart(process.pid)}-`));
-  folders.add(stateDir);
+  atExit(() => remove(stateDir));
   const gpus: ShownGpu[] = simulation.gpus.map((gpu, index) => ({ ...gpu, uuid: uuidOf(stateDir, index) }));
   writeFileSync(join(stateDir, GPUS_FILE), JSON.stringify(gpus));
   for (const index of gpus.keys()) mkdirSync(gpuFolder(stateDir, index));
