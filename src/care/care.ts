@@ -36,7 +36,7 @@ export async function openCare(
   const clock = openClock(settings.sessionStart, startSetBy.source, proc);
   const limit = settings.sessionHours === null ? null : settings.sessionHours * 3600;
   const marginSeconds = settings.endMarginMinutes * 60;
-  const others = (await readLedger(ledger)).filter((entry) => entry.machine !== clock.key);
+  const others = secondsInWeek((await readLedger(ledger)).filter((entry) => entry.machine !== clock.key));
   const own = () => (gpu ? clock.elapsed() : 0);
   let noted = Number.NEGATIVE_INFINITY;
   quota?.last();
@@ -63,7 +63,7 @@ export async function openCare(
           gpuQuotaHours === null
             ? null
             : {
-                usedSeconds: secondsInWeek(others) + Math.min(own(), WEEK_SECONDS),
+                usedSeconds: others + Math.min(own(), WEEK_SECONDS),
                 quotaSeconds: gpuQuotaHours * 3600,
                 counting: gpu,
               },

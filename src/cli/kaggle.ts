@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { badArguments } from "../core/errors.js";
-import { primeCache } from "../index.js";
+import { primeCache, type Session } from "../index.js";
 import { packKit } from "../kit/pack.js";
 import { unpackKit } from "../kit/unpack.js";
 import type { Io, Verb } from "./io.js";
@@ -27,11 +27,12 @@ async function pack(args: readonly string[], io: Io): Promise<number> {
       models: { type: "string" },
       "session-settings": { type: "boolean", default: false },
       "models-from": { type: "string" },
+      device: { type: "string" },
       title: { type: "string" },
       id: { type: "string" },
     },
   });
-  const { out, title, id } = values;
+  const { out, title, id, device } = values;
   if (out === undefined) throw badArguments("kaggle pack", "name the folder to write to with --out.");
   if ((values.models === undefined) === !values["session-settings"])
     throw badArguments(
@@ -40,11 +41,14 @@ async function pack(args: readonly string[], io: Io): Promise<number> {
     );
   const began = performance.now();
   const models = values.models === undefined ? undefined : modelList(values.models);
-  const { dir, kit, files, written } = await withModelsSession(io, values["models-from"], async (session) => {
+  const work = async (session: Session) => {
     // Models that are not here yet are fetched now, where there is a network.
     if (models !== null) await primeCache(session, models);
     return packKit(session, resolve(io.cwd, out), packageRoot(), { models, title, id });
-  });
+  };
+  // The weights follow the device; a word that is no device is refused with the settings.
+  const more = device === undefined ? {} : { device: device as Session["settings"]["device"] };
+  const { dir, kit, files, written } = await withModelsSession(io, values["models-from"], work, more);
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
   const all = [...files.values()].reduce((sum, bytes) => sum + bytes, 0);
   const archives = Object.values(kit.archives);

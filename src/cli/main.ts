@@ -18,7 +18,8 @@ const HELP = `rag-cells turns a folder of documents into a searchable collection
   rag-cells pack-session DIR [--to FILE]       pack a session, whose kernel is gone, for another machine
   rag-cells kernel [--prefix DIR | --print]    make the kernel known to Jupyter, or only show its kernelspec
   rag-cells lab [ARGUMENTS]                    open JupyterLab with the kernel at hand
-  rag-cells kaggle pack --out DIR (--models KEYS | --session-settings) [--models-from DIR] [--title T] [--id OWNER/SLUG]
+  rag-cells kaggle pack --out DIR (--models KEYS | --session-settings) [--models-from DIR] [--device D]
+                [--title T] [--id OWNER/SLUG]
                                                make a Kaggle dataset for notebooks without internet
   rag-cells kaggle unpack DIR [--to DIR]       check such a dataset and unpack it
   rag-cells kaggle notebooks --out DIR         write the sample notebooks for Kaggle's Python kernel

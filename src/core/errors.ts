@@ -201,7 +201,7 @@ export function deviceNotUsable(device: string, problem: string, remedy: string)
 export function dtypeNotForDevice(key: string, dtype: string, kind: string, why: string): RagError {
   return new RagError(
     "dtype_not_for_device",
-    `${quote(key)}: weights in ${quote(dtype)} are not for device ${quote(kind)}: ${why}. Set dtype to "auto", or compute them with device: "cpu".`,
+    `${quote(key)}: weights in ${quote(dtype)} are not for device ${quote(kind)}: ${onOneLine(why).replace(/\.$/, "")}. Set dtype to "auto", or compute them with device: "cpu".`,
   );
 }
 

@@ -125,7 +125,7 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
       if (ahead) claims.set(member, ahead);
       change();
       const { output, report, peakBytes } = await answering;
-      const memory = member.device.kind === "cpu" ? residentSet(report) : null;
+      const memory = member.device.kind === "cpu" ? residentSet(report) : member.memory(peakBytes);
       await input.writer.write(batch, { output, seconds: report.runSeconds, device: member.device.name, memory });
       member.budget()?.observe({ rows, length, seconds: (performance.now() - from) / 1000, peakBytes });
       member.rung = 0;

@@ -25,6 +25,9 @@ export interface Fleet {
   readonly event: (event: Omit<DeviceEvent, "at" | "model">) => void;
 }
 
+/** What the sampler says of its series of GPUs. */
+const SAMPLING = { source: "nvidia-smi memory.used", interval: "every 250 ms" };
+
 /** Longest wait for a reading of a device's memory, in milliseconds: many intervals of the sampler, on a machine that is busy. */
 const READING_MS = 5000;
 
@@ -44,9 +47,7 @@ export async function withFleet<T>(work: StageWork, input: FleetInput, use: (fle
 
   const owner = `${stage} · ${model.card.key}`;
   const capped = devices.some(({ kind }) => kind !== "cpu");
-  const live = capped
-    ? work.live({ capBytes: limits.capBytes, source: "nvidia-smi memory.used", interval: "every 250 ms" })
-    : null;
+  const live = capped ? work.live({ capBytes: limits.capBytes, ...SAMPLING }) : null;
   const sampler = startSampler(devices, {
     now: recorder.now,
     capBytes: limits.capBytes,
@@ -123,6 +124,7 @@ function memberOf(
     maxRows,
     tokenBudget: settings.tokenBudget ?? CPU_TOKEN_BUDGET,
     timeoutSeconds: onGpu ? settings.batchTimeoutSeconds : null,
+    sampling: { ...SAMPLING, capBytes: limitsOf(settings.memoryCapBytes).capBytes },
     readBytes,
     openBudget: async (base, loaded) => (onGpu && tuning ? tuning.open(device, base, loaded) : null),
     started: (pid) => sampler.watch(device.name, pid),

@@ -3,6 +3,7 @@ import { rowsWithin } from "../core/batches.js";
 import type { UsableDevice } from "../runtime/devices/types.js";
 import { openEncoder } from "../runtime/encoder.js";
 import type { BatchReport, DenseBatch, Encoder, EncoderOptions, SparseBatch, TokenBatch } from "../runtime/types.js";
+import type { MemorySample } from "../telemetry/recorder.js";
 import type { Rung } from "./ladder.js";
 
 /** What a device is opened with. */
@@ -16,6 +17,8 @@ export interface MemberInput {
   readonly tokenBudget: number;
   /** Seconds a batch may take; null for no limit. */
   readonly timeoutSeconds: number | null;
+  /** What readings of the device's memory are and how often they come. */
+  readonly sampling: Pick<MemorySample, "source" | "interval" | "capBytes">;
   /** Bytes in use on the device, from a reading that is younger than the call; null where nothing tells. */
   readonly readBytes: () => Promise<number | null>;
   /** A budget for the device once its model is loaded, from the bytes in use before and after; null where it needs none. */
@@ -57,6 +60,8 @@ export interface Member {
   end(): Promise<void>;
   /** Ends the process from outside of its work; what it computes fails. */
   kill(words: string): void;
+  /** What a batch's frame says of the device's memory; null where no reading fell into it. */
+  memory(peakBytes: number | null): MemorySample | null;
   /** Nodes by provider, as the first process that was asked said. */
   placement(): Readonly<Record<string, number>> | null;
 }
@@ -126,6 +131,7 @@ export function openMember(input: MemberInput): Member {
         () => {},
       );
     },
+    memory: (peakBytes) => (peakBytes === null ? null : { ...input.sampling, bytes: peakBytes, peakBytes }),
     placement: () => placement,
   };
   return member;

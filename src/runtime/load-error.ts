@@ -1,4 +1,11 @@
-import { deviceNotUsable, graphMisplaced, modelNotLoaded, outOfMemory, type RagError } from "../core/errors.js";
+import {
+  deviceNotUsable,
+  dtypeNotForDevice,
+  graphMisplaced,
+  modelNotLoaded,
+  outOfMemory,
+  type RagError,
+} from "../core/errors.js";
 import { isOutOfMemory } from "./out-of-memory.js";
 import { MISPLACED } from "./placement.js";
 import type { EncoderOptions } from "./types.js";
@@ -17,10 +24,14 @@ const DEVICE_TROUBLE: readonly { readonly words: RegExp; readonly remedy: string
   },
 ];
 
+/** What WebGPU says of fp16 weights on an adapter that has no such numbers. */
+const NO_FP16 = /requires f16 but the device does not support it/;
+
 /** What a model's failure to load means, from the words of the process that tried. */
 export function loadError({ model, onnxFile, provider }: EncoderOptions, words: string): RagError {
   if (isOutOfMemory(words)) return outOfMemory(model, null, words);
   if (words.startsWith(MISPLACED)) return graphMisplaced(model, provider.kind, words);
+  if (NO_FP16.test(words)) return dtypeNotForDevice(model, "fp16", provider.kind, `the runtime says: ${words}`);
   const trouble = DEVICE_TROUBLE.find((known) => known.words.test(words));
   if (provider.kind !== "cpu" && trouble)
     return deviceNotUsable(

@@ -34,7 +34,8 @@ export interface MemorySample {
   readonly peakBytes: number;
 }
 
-interface Series extends Omit<MemorySeries, "points" | "peakBytes"> {
+interface Series extends Omit<MemorySeries, "points" | "peakBytes" | "interval"> {
+  interval: string;
   peakBytes: number;
   points: { at: number; bytes: number }[];
 }
@@ -51,8 +52,8 @@ export function startRecorder(start: number = performance.now()): Recorder {
   const phases: Record<string, number> = {};
   const batches: BatchRecord[] = [];
   const underWay = new Map<string, { count: number; since: number }>();
-  const memory = new Map<string, Series>();
-  const sampled: MemorySeries[] = [];
+  /** Memory by device and source: of earlier attempts, at the ends of batches, and as it was sampled. */
+  const [before, ends, sampled] = [new Map<string, Series>(), new Map<string, Series>(), new Map<string, Series>()];
   const devices: DeviceReport[] = [];
   const leases: LeaseEvent[] = [];
   const events: DeviceEvent[] = [];
@@ -61,17 +62,8 @@ export function startRecorder(start: number = performance.now()): Recorder {
   const phase = (name: string, seconds: number) => {
     phases[name] = (phases[name] ?? 0) + seconds;
   };
-  const sample = (device: string, at: number, reading: MemorySample) => {
-    const key = `${device}\u0000${reading.source}`;
-    let series = memory.get(key);
-    if (!series) {
-      const { source, interval, capBytes } = reading;
-      series = { device, source, interval, capBytes, peakBytes: 0, points: [] };
-      memory.set(key, series);
-    }
-    series.points.push({ at, bytes: reading.bytes });
-    series.peakBytes = Math.max(series.peakBytes, reading.peakBytes, reading.bytes);
-  };
+  const sample = (to: Map<string, Series>, device: string, at: number, reading: MemorySample) =>
+    add(to, { ...reading, device, points: [{ at, bytes: reading.bytes }] });
 
   return {
     now,
@@ -79,12 +71,12 @@ export function startRecorder(start: number = performance.now()): Recorder {
     takeOver(record, reading) {
       earlier = Math.max(earlier, record.at);
       batches.push(record);
-      if (reading) sample(record.device, record.at, reading);
+      if (reading) sample(before, record.device, record.at, reading);
     },
     batch(record, reading) {
       const full = { ...record, at: now() };
       batches.push(full);
-      if (reading) sample(record.device, full.at, reading);
+      if (reading) sample(ends, record.device, full.at, reading);
       return full;
     },
     async timed(name, work) {
@@ -98,7 +90,7 @@ export function startRecorder(start: number = performance.now()): Recorder {
         if (--under.count === 0) phase(name, (performance.now() - under.since) / 1000);
       }
     },
-    memory: (series) => sampled.push(series),
+    memory: (series) => add(sampled, series),
     device: (report) => devices.push(report),
     lease: (event) => leases.push(event),
     event: (event) => events.push({ ...event, at: now() }),
@@ -111,10 +103,38 @@ export function startRecorder(start: number = performance.now()): Recorder {
       phases:
         batches.length > 0 ? { ...phases, encode: covered(batches.map((b) => [b.at - b.seconds, b.at])) } : phases,
       batches,
-      memory: [...memory.values(), ...sampled],
+      memory: memoryOf(before, ends, sampled),
       devices,
       leases,
       events,
     }),
   };
+}
+
+/** Puts readings behind those of the same device and source. */
+function add(to: Map<string, Series>, { device, source, interval, capBytes, peakBytes, points }: MemorySeries): void {
+  const key = `${device}\u0000${source}`;
+  const series = to.get(key) ?? { device, source, interval, capBytes, peakBytes: 0, points: [] };
+  to.set(key, series);
+  for (const point of points) {
+    series.points.push(point);
+    series.peakBytes = Math.max(series.peakBytes, point.bytes);
+  }
+  series.peakBytes = Math.max(series.peakBytes, peakBytes);
+}
+
+/** One series for a device and source: what earlier attempts left, then this one's samples, or the ends of its batches where nothing was sampled. */
+function memoryOf(
+  before: ReadonlyMap<string, Series>,
+  ends: ReadonlyMap<string, Series>,
+  sampled: ReadonlyMap<string, Series>,
+): MemorySeries[] {
+  const all = new Map<string, Series>();
+  for (const key of new Set([...before.keys(), ...ends.keys(), ...sampled.keys()]))
+    for (const series of [before.get(key), sampled.get(key) ?? ends.get(key)]) {
+      if (!series) continue;
+      add(all, series);
+      (all.get(key) as Series).interval = series.interval;
+    }
+  return [...all.values()];
 }

@@ -134,6 +134,17 @@ test("a model's files changed: by revision where it differs, else by fingerprint
   ]);
 });
 
+test("weights that follow the device: another device may take others, and a row that is gone says nothing", () => {
+  const other = use("a", { dtype: "fp16", fingerprint: "0" });
+  const fp16 = new Map([other, use("s"), use("r")].map((model) => [model.key, model]));
+  assert.deepEqual(words("dense", { settings: { dtype: "auto" }, dtype: () => "fp16", models: fp16 }), [
+    "dtype: fp32 → fp16",
+    "made from chunk",
+  ]);
+  assert.deepEqual(words("dense", { settings: { dtype: "auto" }, dtype: () => "fp32" }), []);
+  assert.deepEqual(words("dense", { settings: { dtype: "auto" }, dtype: () => null }), []);
+});
+
 test("a model that was not read in this kernel is never taken for the same", () => {
   const models = new Map([use("s"), use("r")].map((model) => [model.key, model]));
   assert.deepEqual(states({ models }), ["unknown", "unknown", "unknown", "unknown", "unknown", "unknown", "unknown"]);

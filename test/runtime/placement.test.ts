@@ -94,6 +94,9 @@ test("what a load's failure means: the device, the placement, the memory, or the
     "device_not_usable",
   );
   assert.equal(code("CUDA failure 100: no CUDA-capable device is detected", "cuda"), "device_not_usable");
+  const noHalf =
+    "shader_helper.cc:401 GenerateSourceCode Program Cast requires f16 but the device does not support it.";
+  assert.equal(code(noHalf, "webgpu"), "dtype_not_for_device");
   assert.equal(code(`${MISPLACED}3 MatMul`, "cuda"), "graph_misplaced");
   assert.equal(code("Failed to allocate memory for requested buffer of size 123", "cuda"), "out_of_memory");
   assert.equal(code("Load model failed: Protobuf parsing failed.", "cuda"), "model_not_loaded");

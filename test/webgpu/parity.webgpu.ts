@@ -5,7 +5,7 @@ import { before, test } from "node:test";
 import * as rag from "../../dist/index.js";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import type { EncoderOptions, TokenBatch } from "../../dist/runtime/types.js";
-import { root, sampleModels, sampleOptions, scratch } from "../lib/sample.ts";
+import { corpusOf, root, sampleModels, sampleOptions, scratch } from "../lib/sample.ts";
 
 const place = join(root, ".cache/swiftshader");
 /** Furthest that a number may be from the CPU's. */
@@ -82,6 +82,22 @@ function numbersOf(output: Awaited<ReturnType<typeof computed>>["output"]): Map<
   const rowOf = (i: number) => output.indptr.findIndex((end) => end > i);
   return new Map([...output.values].map((value, i) => [`${rowOf(i)}/${output.indices[i]}`, value]));
 }
+
+test("a stage computes on WebGPU, and its run says what the nodes ran on", { skip }, async () => {
+  const corpus = await corpusOf({
+    "a.md": "# Tables\n\nExport tables to Markdown.\n\n# Images\n\nPictures are kept apart.\n",
+  });
+  const vectorsOn = async (device: "cpu" | "webgpu") => {
+    const session = await rag.openSession(sampleOptions(await scratch("stage"), { device }));
+    const dense = await rag.runDense(session, await rag.chunk(session, { files: join(corpus, "*.md") }));
+    session.close();
+    return { dense, data: (await rag.readVectors(dense)).data };
+  };
+  const [cpu, gpu] = [await vectorsOn("cpu"), await vectorsOn("webgpu")];
+  assert.equal(gpu.dense.vectors[0]?.model?.device, "webgpu");
+  assert.ok((gpu.dense.telemetry.devices?.[0]?.placement?.["WebGpuExecutionProvider"] ?? 0) > 50);
+  assert.ok(cpu.data.every((value, i) => Math.abs(value - (gpu.data[i] as number)) <= TOLERANCE));
+});
 
 test("doctor proves the adapter, and says what computes", { skip }, async () => {
   const session = await rag.openSession(sampleOptions(await scratch("webgpu"), { device: "webgpu" }));

@@ -45,9 +45,12 @@ const TOLD_NOTHING: Readonly<Record<"absent" | "failed" | "silent", (words: stri
 export async function lookAtCuda(env: Env, folder: string | null = runtimeFolder()): Promise<CudaLook> {
   const smi = { command: "nvidia-smi", env };
   const told = await queryGpus(smi);
-  const processes = told.kind === "told" ? await queryProcesses(smi) : { ...told, rows: [] };
+  const nothing = { ...told, rows: [] };
+  const [processes, libraryPath] = await Promise.all([
+    told.kind === "told" ? queryProcesses(smi) : nothing,
+    cudaLibraryPath(env),
+  ]);
   const provider = providerIn(folder);
-  const libraryPath = await cudaLibraryPath(env);
   const absent =
     provider === null || typeof provider === "string"
       ? []

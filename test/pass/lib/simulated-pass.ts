@@ -33,6 +33,8 @@ export interface SimulatedPass {
   readonly settings?: Partial<Settings>;
   /** Folder of an attempt that went before. */
   readonly dir?: string;
+  /** Folder of a pass whose budgets this one begins with. */
+  readonly budgetsFrom?: string;
   readonly signal?: AbortSignal;
   /** Whether the session ends, with so many rows done; never where absent. */
   readonly due?: (done: number) => boolean;
@@ -84,7 +86,7 @@ export async function simulatedPass(input: SimulatedPass): Promise<SimulatedResu
     deviceKind: "simulated",
     live: () => ({ update() {}, finish() {} }),
     devices: async () => devices,
-    budgets: budgetsIn(layoutOf(dir)),
+    budgets: budgetsIn(layoutOf(input.budgetsFrom ?? dir)),
     progress: () => ({ update() {}, finish() {}, fail() {} }),
     note: (code) => void notes.push(code),
     resumed: (batches) => {

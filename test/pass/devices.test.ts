@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SimulatedFault } from "../../dist/schema/simulated-types.js";
+import { GIB } from "../runtime/lib/simulated.ts";
+import { journaledRows, type SimulatedResult, simulatedPass } from "./lib/simulated-pass.ts";
+
+const lengths = Array.from({ length: 400 }, (_, i) => 16 + ((i * 37) % 240));
+const FAST = { speedup: 10 };
+
+const kinds = ({ telemetry }: SimulatedResult) => telemetry.events.map(({ kind }) => kind);
+const whole = (result: SimulatedResult) => {
+  assert.equal(result.error, null, result.error?.message);
+  assert.ok(result.rows.every((row) => row !== undefined));
+};
+
+test("two devices take from one queue; each tells what it did, and gives its memory back", async () => {
+  const result = await simulatedPass({ gpus: [FAST, FAST], lengths, settings: { tokenBudget: 2048 } });
+  whole(result);
+  const { devices, leases, events, memory, batches } = result.telemetry;
+  assert.deepEqual(events, []);
+  assert.equal(devices.length, 2);
+  const rows = devices.map((report) => report.rows);
+  assert.equal((rows[0] as number) + (rows[1] as number), lengths.length);
+  assert.ok(
+    rows.every((count) => count > lengths.length / 4),
+    `${rows}`,
+  );
+  assert.ok(batches.every(({ device }) => /^simulated:[01]$/.test(device)));
+  assert.deepEqual(
+    leases.map(({ beforeBytes, afterBytes }) => [beforeBytes, afterBytes]),
+    [
+      [0, 0],
+      [0, 0],
+    ],
+  );
+  for (const series of memory) {
+    assert.match(series.source, /nvidia-smi/);
+    assert.equal(series.capBytes, 12e9);
+    assert.ok(series.peakBytes > 400e6 && series.points.length > 0);
+  }
+});
+
+test("out of memory: half the rows, then a fresh session, then a fresh process; every row comes", async () => {
+  const fault = (batch: number, times: number): SimulatedFault => ({ batch, kind: "out_of_memory", times });
+  const once = await simulatedPass({
+    gpus: [{ ...FAST, faults: [fault(2, 1)] }],
+    lengths,
+    settings: { tokenBudget: 4096 },
+  });
+  whole(once);
+  assert.deepEqual(kinds(once), ["halved"]);
+  assert.ok(once.notes.includes("plan_changed"));
+  const often = await simulatedPass({
+    gpus: [{ ...FAST, faults: [fault(2, 3)] }],
+    lengths,
+    settings: { tokenBudget: 4096 },
+  });
+  whole(often);
+  assert.deepEqual(kinds(often), ["halved", "new_session", "new_process"]);
+});
+
+test("a crash, an error of the device and a batch that never ends cost a fresh process each; three in a row end the pass, and what was done is kept", async () => {
+  const faults: SimulatedFault[] = [
+    { batch: 1, kind: "crash" },
+    { batch: 4, kind: "device_error" },
+    { batch: 7, kind: "hang" },
+  ];
+  const settings = { tokenBudget: 4096, batchTimeoutSeconds: 3 };
+  const mended = await simulatedPass({ gpus: [{ ...FAST, faults }], lengths, settings });
+  whole(mended);
+  assert.deepEqual(kinds(mended), ["restarted", "restarted", "timeout", "restarted"]);
+
+  const broken = await simulatedPass({
+    gpus: [{ ...FAST, faults: [{ batch: 3, kind: "crash", times: 9 }] }],
+    lengths,
+    settings,
+  });
+  assert.equal(broken.error?.code, "inference_process_died");
+  assert.deepEqual(kinds(broken), ["restarted", "restarted"]);
+  const done = await journaledRows(broken);
+  assert.ok(done.length > 0 && done.length < lengths.length);
+  const again = await simulatedPass({ gpus: [FAST], lengths, settings, dir: broken.dir });
+  whole(again);
+  assert.equal(again.resumed, 3);
+});
+
+test("rows that fit on no device alone: all others are done, the error names them with their lengths, and none is tried for ever", async () => {
+  // Attention over 2000 tokens takes 12 * 2000^2 * 2 * 2 bytes, and much more by this factor.
+  const long = [...lengths, 2000, 1990, 1980];
+  const gpu = { ...FAST, memoryBytes: 2 * GIB, memoryFactor: 8 };
+  const result = await simulatedPass({ gpus: [gpu], lengths: long });
+  assert.equal(result.error?.code, "rows_failed");
+  assert.match(
+    result.error?.message ?? "",
+    /3 rows .*"row-400" \(2000 tokens\).*"row-401" \(1990 tokens\).*"row-402".*failedRows: "cpu"/,
+  );
+  assert.equal((await journaledRows(result)).length, lengths.length);
+  assert.ok(kinds(result).filter((kind) => kind === "row_failed").length === 3);
+});
+
+test("a plan that may not be changed is kept or it is an error; the same plan on one device and on two gives the same batches", async () => {
+  const settings = { deterministic: true };
+  const one = await simulatedPass({ gpus: [FAST], lengths, settings });
+  const two = await simulatedPass({ gpus: [FAST, FAST], lengths, settings });
+  whole(one);
+  whole(two);
+  const cut = ({ telemetry }: SimulatedResult) =>
+    telemetry.batches.map(({ rows, paddedTokens }) => `${rows}/${paddedTokens}`).sort();
+  assert.deepEqual(cut(one), cut(two));
+  assert.ok(!one.notes.includes("batches_found"));
+  const faults: SimulatedFault[] = [{ batch: 0, kind: "out_of_memory", times: 5 }];
+  const refused = await simulatedPass({ gpus: [{ ...FAST, faults }], lengths, settings });
+  assert.equal(refused.error?.code, "batch_too_large");
+  assert.deepEqual(kinds(refused), ["new_session", "new_process"]);
+});
+
+test("memory near the cap: the process is ended, the batch is cut, and the pass goes on", async () => {
+  const faults: SimulatedFault[] = [{ batch: 2, kind: "leak", bytes: 11.3e9 }];
+  const result = await simulatedPass({
+    gpus: [{ speedup: 0.05, faults }],
+    lengths: lengths.slice(0, 60),
+    settings: { tokenBudget: 4096 },
+  });
+  whole(result);
+  assert.ok(kinds(result).includes("watchdog"), `${kinds(result)}`);
+  assert.match(
+    result.telemetry.events.find(({ kind }) => kind === "watchdog")?.words ?? "",
+    /1[12]\.\d\d GB were in use.*cap of 12\.0 GB/,
+  );
+});
+
+test("what a pass found about its batches is kept for the next one, which begins with it", async () => {
+  const many = Array.from({ length: 3000 }, (_, i) => 64 + (i % 60));
+  const gpus = [{ speedup: 3, product: `T4 that is known ${process.pid}` }];
+  const first = await simulatedPass({ gpus, lengths: many });
+  whole(first);
+  assert.ok(first.notes.includes("batches_found"));
+  // The first batch is a small one always: it is taken before the model is loaded.
+  const [, small] = first.telemetry.batches;
+  const next = await simulatedPass({ gpus, lengths: many, budgetsFrom: first.dir });
+  whole(next);
+  const [, begun] = next.telemetry.batches;
+  assert.ok((begun?.rows as number) > 4 * (small?.rows as number), `${small?.rows} rows, then ${begun?.rows}`);
+});
