@@ -175,7 +175,7 @@ def execute(notebook: Path, to: Path, engine: str) -> int:
         source = nbformat.read(notebook, as_version=4)
         without_outputs(source)
         run.save(source)
-    except (OSError, ValueError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+    except (OSError, ValueError, nbformat.ValidationError) as error:
         print(f"{notebook} was not run: {error}", file=sys.stderr)
         return 2
     run.listen()

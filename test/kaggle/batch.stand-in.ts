@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../lib/sample.ts";
 import { loadMagic } from "./lib/drive.ts";
-import { environments, generations } from "./lib/environments.ts";
+import { environments, generations, run } from "./lib/environments.ts";
 import { type Cell, codeCells, impossible, kagglePlace, notebook, standIn } from "./lib/stand-in.ts";
 
 const BATCH = ["python", join(root, "kaggle/rag_cells_batch.py")];
@@ -85,6 +86,21 @@ for (const environment of generations) {
     }
     const left = ENGINES.map((engine) => existsSync(join(place, `working/${engine}-failing.ipynb`)));
     assert.deepEqual(left, [false, true], "nbconvert alone keeps nothing of a failed run");
+  });
+
+  test(`${name}: the runner says what it can't run, and leaves it alone`, { skip }, async () => {
+    const cwd = join(await kagglePlace(), "working");
+    await writeFile(join(cwd, "torn.ipynb"), '{"cells": [');
+    const batch = async (...args: string[]) => {
+      const { status, stderr } = await run(environment.python, [...BATCH.slice(1), ...args], { cwd });
+      assert.equal(status, 2, stderr);
+      return stderr;
+    };
+    assert.match(await batch("none.ipynb", "--to", "done.ipynb"), /^none\.ipynb was not run: .*No such file/m);
+    assert.match(await batch("torn.ipynb", "--to", "done.ipynb"), /^torn\.ipynb was not run: .*JSON/m);
+    assert.match(await batch("torn.ipynb", "--to", "torn.ipynb"), /is the notebook itself: name another file/);
+    assert.deepEqual(readdirSync(cwd), ["torn.ipynb"]);
+    assert.equal(readFileSync(join(cwd, "torn.ipynb"), "utf8"), '{"cells": [');
   });
 
   for (const engine of ENGINES)

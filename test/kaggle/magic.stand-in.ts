@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { startKernel } from "../../dist/notebook/kernel.js";
 import { root, scratch } from "../lib/sample.ts";
 import { drive, loadMagic, printed, type Result } from "./lib/drive.ts";
-import { environments } from "./lib/environments.ts";
+import { environments, generations } from "./lib/environments.ts";
 
 /** Cells that fail, each in its own way. */
 const failing = {
@@ -158,6 +158,10 @@ line.html("<b>1</b>"); display.svg("<svg/>"); line.html("<b>2</b>");`,
     );
     t.diagnostic(`a restart took ${all.restart.seconds.toFixed(1)} s`);
   });
+}
+
+for (const environment of generations) {
+  const { name, skip } = environment;
 
   test(`${name}: what is missing is named, with the way out`, { skip }, async () => {
     // Copies of the modules alone: there is no package around them.

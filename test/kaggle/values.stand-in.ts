@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { readArray, readJson, writeValue } from "../../dist/notebook/values.js";
 import { scratch } from "../lib/sample.ts";
 import { drive, loadMagic, printed, type Result } from "./lib/drive.ts";
-import { environments } from "./lib/environments.ts";
+import { environments, generations } from "./lib/environments.ts";
 
 const DTYPES = "float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split(" ");
 
@@ -87,6 +87,10 @@ const large = [2 ** 60 + 256, -(2 ** 63)];`,
     assert.equal(printed(all.dtypes), DTYPES.map((d) => `${d} ${d} (2, 3) True\n`).join(""));
     assert.equal(printed(all.ownSame), "[1.5, -2.0] float32 (2, 3) [4.0, 5.0, 6.0] [8.0, 7.0] True\n");
   });
+}
+
+for (const environment of generations) {
+  const { name, skip } = environment;
 
   test(`${name}: what would change on the way is refused, and names that are none`, { skip }, async () => {
     const python = {

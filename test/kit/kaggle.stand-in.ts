@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { environments, run } from "../kaggle/lib/environments.ts";
+import { driveInStandIn, printed, type Result } from "../kaggle/lib/drive.ts";
+import { generations } from "../kaggle/lib/environments.ts";
+import { codeCells, impossible, kagglePlace, standIn } from "../kaggle/lib/stand-in.ts";
 import { boxPython, type KaggleBox, kaggleBox } from "../lib/kaggle.ts";
 import { root, sampleModels, scratch } from "../lib/sample.ts";
 
@@ -76,40 +78,6 @@ test("without network and Node, from the read-only kit: one cell makes it work, 
   assert.match(second.stdout, /\(stood there already\)/);
 });
 
-test("the journey runs from it: the kit's Node, packages and models, and nothing else", { skip }, () => {
-  const within = box as KaggleBox;
-  const home = homeIn(within);
-  const notebook = JSON.parse(readFileSync(join(within.root, home, "notebooks/journey.ipynb"), "utf8"));
-  for (const cell of notebook.cells) cell.source = asOnKaggle([cell.source].flat().join(""));
-  const code = notebook.cells.filter((cell: { cell_type: string }) => cell.cell_type === "code");
-  const text = JSON.stringify(code);
-  assert.ok(
-    !/sample\/models|\.\.\/out/.test(text) && text.includes("offline: true"),
-    "the notebook was changed as meant",
-  );
-  writeFileSync(join(within.root, home, "notebooks/attached.ipynb"), JSON.stringify(notebook));
-  const node = `${home}/node_modules/.bin/node`;
-  const done = within.run([
-    node,
-    `${home}/dist/cli/main.js`,
-    "run",
-    `${home}/notebooks/attached.ipynb`,
-    "--out",
-    "/kaggle/working",
-  ]);
-  assert.equal(done.status, 0, done.stderr);
-  assert.match(done.stdout, /notebook +kaggle\/working\/attached\.ipynb/);
-  const session = join(within.root, "kaggle/working/rag-cells/sample");
-  const files = readdirSync(session, { recursive: true, encoding: "utf8" });
-  assert.ok(
-    files.some((name) => name.endsWith("processing_summary.json")),
-    "the collection was exported",
-  );
-  const executed = readFileSync(join(within.root, "kaggle/working/attached.ipynb"), "utf8");
-  // The settings name no folder: what /kaggle/input has is all there is.
-  assert.ok(/Served from.{0,600}>kit</s.test(executed), "models came from the dataset");
-});
-
 test("every package that the library needs can be loaded from it", { skip }, () => {
   const within = box as KaggleBox;
   const home = homeIn(within);
@@ -131,66 +99,122 @@ test("the command unpacks it too, and checks the models", { skip }, () => {
   assert.equal(done.stdout.split("\n", 1)[0], `Checked; it stands in ${home}`, done.stderr);
 });
 
-/** All of the journey where the pins are Kaggle's own; its first cell, with the first card, elsewhere. */
-const WHOLE = "kaggle-py312";
+/** The journey, and those notebooks that read or write where it doesn't, with both runners. */
+const RUNS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  "kaggle-py312": [
+    ["journey", "nbconvert"],
+    ["10-prime", "papermill"],
+    ["80-keep", "nbconvert"],
+  ],
+  "next-py313": [
+    ["journey", "papermill"],
+    ["50-fuse", "nbconvert"],
+    ["70-export", "papermill"],
+  ],
+};
 
-for (const { name, dir, skip: notMade } of environments) {
-  test(`${name}: %%ts cells of a notebook run from the attached kit`, {
+/** The kit as a dataset of any name, and the notebooks beside it, all read-only. */
+async function attachedKit(): Promise<string> {
+  const place = await kagglePlace();
+  cpSync(kit, join(place, "input/anything-at-all"), { recursive: true });
+  cpSync(join(root, "kaggle"), join(place, "input/notebooks"), {
+    recursive: true,
+    filter: (path) => !/\.py$|__pycache__/.test(path),
+  });
+  return place;
+}
+
+interface Timed {
+  readonly metadata: { readonly execution: Readonly<Record<string, string>> };
+}
+
+/** Seconds from the first cell's beginning to the end of a cell. */
+function secondsTo(cells: readonly unknown[], index: number): string {
+  const at = (i: number, what: string) => Date.parse((cells[i] as Timed).metadata.execution[what] as string);
+  return ((at(index, "shell.execute_reply") - at(0, "iopub.execute_input")) / 1000).toFixed(1);
+}
+
+for (const environment of generations) {
+  const { name, skip: notMade } = environment;
+  test(`${name}: the notebooks for Kaggle run from start to end with the attached kit`, {
     skip: skip || notMade,
   }, async (t) => {
-    const [input, working] = [await scratch("input"), await scratch("working")];
-    cpSync(kit, join(input, "kit"), { recursive: true });
-    const { version, id } = JSON.parse(readFileSync(join(kit, "rag-cells-kit.json"), "utf8"));
-    const home = `/kaggle/tmp/rag-cells-0/${version}-${id}`;
-    const sources = [
-      BOOT,
-      ...(name === WHOLE ? journeyCells() : journeyCells().slice(0, 1)).map(
-        (source) => `%%ts\n${source.replace("sample/corpus", `${home}/notebooks/sample/corpus`)}`,
-      ),
-    ];
-    writeFileSync(join(working, "journey.ipynb"), pythonNotebook(sources));
-    const ended = await run(join(root, "test/kaggle/stand-in.sh"), [
-      dir,
-      input,
-      working,
-      ...["papermill", "journey.ipynb", "done.ipynb", "-k", "python3"],
-    ]);
-    if (/unshare: unshare failed|^mount: .*permission denied/m.test(ended.stderr)) return t.skip(ended.stderr);
+    const place = await attachedKit();
+    const script = (RUNS[name] ?? [])
+      .map(
+        ([book, engine]) =>
+          `python /kaggle/input/anything-at-all/rag_cells_batch.py /kaggle/input/notebooks/${book}.ipynb --to ${book}.ipynb --with ${engine}`,
+      )
+      .join(" &&\n");
+    const ended = await standIn(environment, place, ["sh", "-c", script]);
+    if (impossible(ended)) return t.skip(ended.stderr);
     assert.equal(ended.status, 0, ended.stderr.slice(-3000));
-    const { cells } = JSON.parse(readFileSync(join(working, "done.ipynb"), "utf8"));
-    assert.match(JSON.stringify(cells[0].outputs), /ok +inference.*%%ts cells are TypeScript from here on/);
-    assert.match(JSON.stringify(cells[1].outputs), /data:image\/svg\+xml/, "the first card has its chart");
-    const first = cells
-      .slice(0, 2)
-      .reduce((sum: number, { metadata }: Executed) => sum + metadata.papermill.duration, 0);
-    t.diagnostic(
-      `${cells[0].metadata.papermill.duration.toFixed(1)} s for the bootstrap, first card after ${first.toFixed(1)} s`,
+    const cells = await codeCells(place, "journey");
+    assert.match(JSON.stringify(cells[0]?.outputs), /ok +inference.*%%ts cells are TypeScript from here on/);
+    assert.match(JSON.stringify(cells[1]?.outputs), /data:image\/svg\+xml/, "the first card has its chart");
+    t.diagnostic(`cold: ${secondsTo(cells, 0)} s for the bootstrap, first card after ${secondsTo(cells, 1)} s`);
+    const [second] = (RUNS[name] ?? []).slice(1);
+    const warm = await codeCells(place, second?.[0] as string);
+    t.diagnostic(`warm: ${secondsTo(warm, 0)} s for the bootstrap, first card after ${secondsTo(warm, 1)} s`);
+    const kept = readdirSync(join(place, "working/out/sample"), { recursive: true, encoding: "utf8" });
+    assert.ok(
+      kept.some((path) => path.endsWith("processing_summary.json")),
+      "the collection is what a run on Kaggle keeps",
     );
-    assert.ok(existsSync(join(working, "rag-cells/sample/session.json")), "the session is what a run on Kaggle keeps");
+  });
+
+  test(`${name}: Stop, a killed TypeScript kernel and a killed Python kernel: the journey goes on where it was`, {
+    skip: skip || notMade,
+  }, async (t) => {
+    const place = await attachedKit();
+    const book = JSON.parse(readFileSync(join(root, "kaggle/journey.ipynb"), "utf8")) as {
+      cells: { id: string; source: string[] }[];
+    };
+    const cell = (id: string) => book.cells.find((one) => one.id === id)?.source.join("") as string;
+    const saying = (word: string, id: string) => cell(id).replace("%%ts\n", `%%ts\nconsole.log("${word}");\n`);
+    const all = await driveInStandIn(environment, place, {
+      boot: { run: cell("kaggle-bootstrap") },
+      open: { run: fromDataset(cell("journey-03")) },
+      chunk: { run: cell("journey-05") },
+      stopped: { run: saying("dense begins", "journey-07"), stop: "dense begins" },
+      dense: { run: cell("journey-07") },
+      killed: { run: saying("sparse begins", "journey-09"), kill: "sparse begins" },
+      openAgain: { run: fromDataset(cell("journey-03")) },
+      chunkAgain: { run: cell("journey-05") },
+      denseAgain: { run: cell("journey-07") },
+      sparse: { run: cell("journey-09") },
+      end: { end: "kill", during: "%%ts\nawait null; console.log('in a loop'); for (;;);", when: "in a loop" },
+      begin: { begin: true },
+      bootWarm: { run: cell("kaggle-bootstrap") },
+      openWarm: { run: fromDataset(cell("journey-03")) },
+      chunkWarm: { run: cell("journey-05") },
+      denseWarm: { run: cell("journey-07") },
+      sparseWarm: { run: cell("journey-09") },
+      fuse: { run: cell("journey-11") },
+      last: { end: "shutdown" },
+    });
+    if (typeof all === "string") return t.skip(all);
+    const failed = Object.entries(all).filter(([, { status }]) => status === "error");
+    assert.deepEqual(
+      failed.map(([step, { ename }]) => `${step}: ${ename}`),
+      ["stopped: TypeScriptStopped", "killed: KernelEnded"],
+    );
+    // The settings name no folder: what /kaggle/input has is all there is.
+    assert.match(JSON.stringify(all.open.outputs), /Served from.{0,600}>anything-at-all</s);
+    assert.match(printed(all.openAgain, "stderr"), /The TypeScript kernel had ended; this is a fresh one/);
+    const reused = ({ outputs }: Result) => /reused/.test(JSON.stringify(outputs));
+    for (const step of ["chunkAgain", "denseAgain", "chunkWarm", "denseWarm", "sparseWarm"] as const)
+      assert.ok(reused(all[step]), `${step} finds what was finished`);
+    assert.ok(!reused(all.dense) && !reused(all.sparse), "what was broken off is computed");
+    assert.ok(all.end.gone, "the TypeScript kernel outlived the Python kernel");
+    assert.match(printed(all.bootWarm), /\(stood there already\).*sample stood there already/s);
+    assert.ok(all.last.gone);
   });
 }
 
-interface Executed {
-  readonly metadata: { readonly papermill: { readonly duration: number } };
-}
-
-/** Code of the journey as an operator writes it on Kaggle: the usual folder for sessions, models from the dataset. */
-function journeyCells(): string[] {
-  const { cells } = JSON.parse(readFileSync(join(root, "notebooks/journey.ipynb"), "utf8"));
-  return cells
-    .filter((cell: { cell_type: string }) => cell.cell_type === "code")
-    .map((cell: { source: string | string[] }) => asOnKaggle([cell.source].flat().join("")));
-}
-
-function asOnKaggle(source: string): string {
-  return source
-    .replace(/ *dir: "\.\.\/out",\n/, "")
-    .replace(/ *modelDirs: \["sample\/models"\],\n/, "  offline: true,\n");
-}
-
-function pythonNotebook(sources: readonly string[]): string {
-  const code = { cell_type: "code", execution_count: null, metadata: {}, outputs: [] };
-  const kernelspec = { name: "python3", display_name: "Python 3", language: "python" };
-  const cells = sources.map((source, i) => ({ ...code, id: `cell-${i}`, source }));
-  return JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells });
+/** The cell that opens the session, with the models of the attached kit in place of the sample's folder. */
+function fromDataset(source: string): string {
+  const changed = source.replace(/ *modelDirs: \["sample\/models"\],\n/, "  offline: true,\n");
+  assert.notEqual(changed, source);
+  return changed;
 }

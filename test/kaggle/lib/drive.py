@@ -11,6 +11,7 @@ Reads a list of steps as JSON from standard input, prints a list of results as J
     {"time": code, "times": n}           seconds of each of n runs
     {"end": "kill" | "shutdown"}         of the Python kernel; seconds until its child is gone
     {"end": "kill", "during": code, "when": text}   while a cell runs, when its output has that text
+    {"begin": true}                      after an end, a fresh Python kernel
 """
 
 import json
@@ -63,6 +64,9 @@ def wait_for(pid: int) -> None:
 
 class Notebook:
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
         self.manager = KernelManager()
         self.manager.start_kernel()
         self.client = self.manager.client()
@@ -71,6 +75,10 @@ class Notebook:
         self.pid = self.manager.provisioner.pid
         # Output of cells by their request, so that late output is seen at its place.
         self.cells: dict[str, list] = {}
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
 
     def run(self, code: str, step: dict) -> dict:
         began = time.monotonic()
@@ -159,6 +167,10 @@ def perform(notebook: Notebook, step: dict) -> dict:
         return {"seconds": [notebook.run(step["time"], {})["seconds"] for _ in range(step["times"])]}
     if "end" in step:
         return notebook.end(step["end"], step)
+    if "begin" in step:
+        notebook.close()
+        notebook.begin()
+        return {}
     end = time.monotonic() + step["sleep"]
     while time.monotonic() < end:
         notebook.take(0.05)
@@ -170,8 +182,7 @@ notebook = Notebook()
 try:
     results = [perform(notebook, step) for step in steps]
 finally:
-    notebook.client.stop_channels()
-    notebook.manager.shutdown_kernel(now=True)
+    notebook.close()
 # What clients print while they are torn down does not belong to the results.
 sys.stdout.write(json.dumps(results))
 sys.stdout.flush()
