@@ -7,7 +7,7 @@ export interface Memory {
   /** Bytes that are expected in use on the device with such a batch, everything included. */
   expected(rows: number, length: number): number;
   /** Whether such a batch is expected to stay below the soft limit. */
-  fits(bucket: number, rows: number, length: number): boolean;
+  fits(rows: number, length: number): boolean;
   /** The same for one row, by what is likely in place of what is careful, and up to the second limit where it was measured. */
   likely(length: number): boolean;
   /** Learns from a batch that was computed. @param peakBytes most bytes seen meanwhile; null for none */
@@ -23,6 +23,8 @@ export interface Memory {
 interface Known {
   /** The batch of most tokens that ran since the session was made. */
   ran: { readonly tokens: number; readonly length: number } | null;
+  /** Whether a reading came behind it. */
+  seen: boolean;
   measured: MeasuredBatch | null;
 }
 
@@ -32,10 +34,15 @@ const UNMEASURED = 3;
 const [TRUSTED, BEYOND] = [2, 1.1];
 /** A reading can come too early to see all of a batch: less than this share of the formula is not believed. */
 const LEAST = 0.1;
-/** Where an earlier bucket's memory hides what a batch takes, sizes go up by this step while nothing more is seen. */
-const SMALL_STEP = 1.1;
-/** What another bucket's factor says of a batch is taken so much larger. */
-const CROSSED = 1.25;
+/**
+ * What an arena can hold at most behind a batch of up to twice the tokens, by what it held before: nothing that it has
+ * need serve for the larger buffers, and each of those can take twice its size.
+ */
+const WORST = 3.5;
+/** What it holds by the formula's bytes, before any reading: the formula counts three times, and the arena takes twice that. */
+const UNREAD = 6;
+/** Longer rows that ran leave an arena with room: a batch that computes to this share of one of them is expected to find it. */
+const ROOM = 0.5;
 /** A batch with so many times the tokens of another is still the same size. */
 const SAME = 1.02;
 
@@ -60,14 +67,14 @@ export function learnMemory(
   remembered: ReadonlyMap<number, MeasuredBatch>,
 ): Memory {
   const buckets = new Map<number, Known>();
-  for (const [bucket, measured] of remembered) buckets.set(bucket, { ran: null, measured });
+  for (const [bucket, measured] of remembered) buckets.set(bucket, { ran: null, seen: false, measured });
   let loaded = loadedBytes;
   /** Most bytes seen above those of the loaded model, since the session was made. */
   let peak = 0;
 
   const computed = (tokens: number, length: number) => batchBytes(shape, tokens / length, length);
   const known = (bucket: number): Known => {
-    const found = buckets.get(bucket) ?? { ran: null, measured: null };
+    const found = buckets.get(bucket) ?? { ran: null, seen: false, measured: null };
     buckets.set(bucket, found);
     return found;
   };
@@ -95,19 +102,22 @@ export function learnMemory(
     return arenaBytes(computed(tokens, length) * factor);
   };
 
-  /** A little more than what ran, where the bounds are too high because a larger batch of another bucket came before. */
-  const smallStep = (bucket: number, rows: number, length: number): boolean => {
-    const { ran, measured } = known(bucket);
-    const most = largest();
-    if (!ran || !measured || !most || most === measured || measured.tokens * SAME < ran.tokens) return false;
-    if (length > ran.length || rows * length > ran.tokens * SMALL_STEP) return false;
-    const believed = loaded + computed(rows * length, length) * factorOf(most) * CROSSED;
-    return believed <= limits.softBytes && loaded + peak * SMALL_STEP <= 0.97 * limits.watchdogBytes;
+  /** Whether a larger batch than any that ran could go beyond the cap, the arena being as unlucky as it can. */
+  const isRisky = (rows: number, length: number): boolean => {
+    const tokens = rows * length;
+    const states = [...buckets.values()];
+    const ran = states.flatMap((state) => state.ran ?? []);
+    if (ran.some((one) => tokens <= one.tokens && length <= one.length)) return false;
+    const most = ran.reduce((bytes, one) => Math.max(bytes, computed(one.tokens, one.length)), 0);
+    if (computed(tokens, length) <= ROOM * most) return false;
+    // Without a reading behind what ran last, the formula tells what the arena may hold.
+    const held = states.every(({ ran, seen }) => ran === null || seen) ? peak : UNREAD * most;
+    return loaded + WORST * Math.max(held, 0) > limits.watchdogBytes;
   };
 
   return {
     expected: (rows, length) => loaded + need(rows, length),
-    fits: (bucket, rows, length) => loaded + need(rows, length) <= limits.softBytes || smallStep(bucket, rows, length),
+    fits: (rows, length) => loaded + need(rows, length) <= limits.softBytes && !isRisky(rows, length),
     likely(length) {
       const most = largest();
       if (most) {
@@ -120,9 +130,14 @@ export function learnMemory(
       const state = known(bucket);
       const tokens = rows * length;
       const isNew = !state.ran || tokens > state.ran.tokens * SAME || length > state.ran.length;
-      if (isNew) state.ran = { tokens, length: Math.max(length, state.ran?.length ?? 0) };
+      if (isNew) {
+        state.ran = { tokens, length: Math.max(length, state.ran?.length ?? 0) };
+        state.seen = false;
+      }
       if (peakBytes === null) return;
       peak = Math.max(peak, peakBytes - loaded);
+      // It came behind all that ran before this batch.
+      for (const other of buckets.values()) if (other !== state || !isNew) other.seen = true;
       if (isNew || !state.ran) return;
       const now = { ...state.ran, bytes: peak };
       const { measured } = state;

@@ -51,11 +51,11 @@ export function openBudget({ shape, limits, baseBytes, loadedBytes, remembered }
 
   return {
     rowsFor(length) {
-      const { upTo, climb, tooMany } = bucketFor(length);
+      const { climb, tooMany } = bucketFor(length);
       const hasFailed = (rows: number) => tooMany !== null && rows * length >= tooMany;
       if (hasFailed(1)) return 0;
       const wanted = Math.max(1, Math.floor(climb.target / length));
-      const rows = mostThat(wanted, (count) => !hasFailed(count) && memory.fits(upTo, count, length));
+      const rows = mostThat(wanted, (count) => !hasFailed(count) && memory.fits(count, length));
       if (rows > 0) return rows;
       return memory.likely(length) ? 1 : 0;
     },

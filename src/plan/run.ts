@@ -3,14 +3,15 @@ import type { RememberedBudget } from "../budget/types.js";
 import { badOption, emptyCorpus, wrongRun } from "../core/errors.js";
 import { batchRule } from "../pass/rule.js";
 import { dtypeFor } from "../runtime/devices/dtype.js";
-import type { DeviceKind, ModelShape } from "../schema/device-types.js";
+import type { ModelShape } from "../schema/device-types.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { ComputePlan, PlannedPass } from "../schema/plan-types.js";
-import type { ChunkRun, Note } from "../schema/types.js";
+import type { ChunkRun } from "../schema/types.js";
 import { contextOf, modelKeys, type Session, type SessionContext, withCard } from "../stage.js";
 import { readBudget } from "../store/budgets.js";
 import { openChunkReader } from "../store/chunks.js";
 import { type PlannedDevice, plannedDevices } from "./devices.js";
+import { planNotes, QUERY_TOKENS } from "./notes.js";
 import { rehearse } from "./rehearse.js";
 import { byBatches, byBudget, byFigures, type PlannedSpeed } from "./speed.js";
 
@@ -29,8 +30,6 @@ export interface PlanOptions {
 const GPU_QUOTA_HOURS = 30;
 /** Most rows of a batch, as passes have it. */
 const MOST_ROWS = 4096;
-/** Tokens that a query adds to a chunk in a pair: a short question. */
-const QUERY_TOKENS = 16;
 /** Seconds until a process is ready, and bytes of weights that it reads in a second. */
 const [START_SECONDS, LOAD_BYTES] = [4, 4e8];
 /** Bytes of one weight. */
@@ -84,7 +83,7 @@ export async function plan(session: Session, chunks: ChunkRun, options: PlanOpti
     seconds,
     gpuQuotaHours,
     quotaShare: onGpu && seconds !== null ? seconds / 3600 / gpuQuotaHours : null,
-    notes: notesOf(context, chunks, passes, models, first.kind, options),
+    notes: planNotes({ settings, chunks, passes, models, onGpu, withQueries: options.queries !== undefined }),
   });
 }
 
@@ -212,45 +211,4 @@ async function lastBatches(store: SessionContext["store"], stage: PlannedPass["s
     if (batches.length > 0) return { batches, run: id };
   }
   return null;
-}
-
-function notesOf(
-  { session }: SessionContext,
-  chunks: ChunkRun,
-  passes: readonly PlannedPass[],
-  models: readonly LocatedModel[],
-  kind: DeviceKind,
-  { queries }: PlanOptions,
-): Note[] {
-  const { settings } = session;
-  const notes: Note[] = [
-    {
-      code: "planned_lengths",
-      message: `Rows are as long as ${chunks.limit.model} counts their tokens, cut to each model's limit; a query counts as ${QUERY_TOKENS} tokens.`,
-    },
-  ];
-  const others = models.filter((model, i) => model.dtype !== passes[i]?.dtype);
-  if (others.length > 0)
-    notes.push({
-      code: "planned_dtype",
-      message: `${others.map(({ card }) => card.key).join(", ")}: other weights are on disk than such a device would load; their size was calculated.`,
-    });
-  const tooLong = passes.reduce((sum, pass) => sum + pass.tooLong, 0);
-  if (tooLong > 0)
-    notes.push({
-      code: "planned_too_long",
-      message: "Some rows are expected not to fit on a device even alone. Cut chunks smaller, or raise memoryCapBytes.",
-      count: tooLong,
-    });
-  if (settings.enableSparse && settings.sparse.includes("bm25") && kind !== "cpu")
-    notes.push({
-      code: "planned_bm25",
-      message: "bm25 takes no model and no GPU; its seconds on the CPU are not in the plan.",
-    });
-  if (settings.enableRerank && queries === undefined)
-    notes.push({
-      code: "planned_rerank",
-      message: "The reranking is not in the plan: plan(session, chunks, { queries: 50 }) counts it in.",
-    });
-  return notes;
 }

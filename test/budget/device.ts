@@ -1,5 +1,6 @@
 import type { BatchBudget } from "../../dist/budget/types.js";
 import { activationBytes, secondsOf } from "../../dist/core/batch-cost.js";
+import { openArena } from "../../dist/runtime/simulated/arena.js";
 import type { MemoryLimits, ModelShape } from "../../dist/schema/device-types.js";
 
 /** Numbers in [0, 1) from a seed (mulberry32). */
@@ -38,8 +39,7 @@ export interface Device {
   readonly linear: number;
   readonly square: number;
   readonly fixed: number;
-  /** Bytes that the allocator takes for those that are needed. */
-  readonly allocate: (bytes: number) => number;
+  readonly allocator: NewAllocator;
   readonly base: number;
   readonly loaded: number;
   readonly physical: number;
@@ -48,12 +48,57 @@ export interface Device {
   readonly interval: number;
 }
 
-const GIB = 2 ** 30;
-const allocators: readonly ((bytes: number) => number)[] = [
-  (bytes) => bytes,
-  (bytes) => (bytes > GIB ? Math.ceil(bytes / GIB) * GIB : 2 ** Math.ceil(Math.log2(bytes))),
-  (bytes) => Math.ceil(bytes / 2 ** 28) * 2 ** 28,
-];
+/** An allocator: takes of the device what buffers need that live at the same time, and gives nothing back. */
+export interface Allocator {
+  readonly held: number;
+  /** @throws where the device has not so much */
+  allocate(buffers: readonly number[]): void;
+}
+
+/** Begins with nothing on a device that has so many bytes left. */
+export type NewAllocator = (room: number) => Allocator;
+
+/** Takes as much as is needed, rounded up. */
+const rounding =
+  (block: number): NewAllocator =>
+  (room) => {
+    let held = 0;
+    return {
+      get held() {
+        return held;
+      },
+      allocate(buffers) {
+        const bytes = buffers.reduce((sum, one) => sum + one, 0);
+        const wanted = Math.max(held, Math.ceil(bytes / block) * block);
+        if (wanted > room) throw new RangeError("out of memory");
+        held = wanted;
+      },
+    };
+  };
+
+/** As onnxruntime's: a buffer lies within one region, and regions are powers of two. */
+export const regions: NewAllocator = (room) => {
+  let held = 0;
+  const arena = openArena((bytes) => {
+    if (held + bytes > room) return false;
+    held += bytes;
+    return true;
+  });
+  return {
+    get held() {
+      return held;
+    },
+    allocate(buffers) {
+      try {
+        for (const bytes of buffers) arena.allocate(bytes);
+      } finally {
+        arena.reset();
+      }
+    },
+  };
+};
+
+const allocators: readonly NewAllocator[] = [rounding(1), rounding(2 ** 28), regions, regions];
 
 /** A device drawn from a seed. */
 export function anyDevice(random: () => number, more: Partial<Device> = {}): Device {
@@ -65,7 +110,7 @@ export function anyDevice(random: () => number, more: Partial<Device> = {}): Dev
     linear: 0.4 * 8 ** random(),
     square: random() < 0.3 ? 0 : 0.3 * 8 ** random(),
     fixed: random() * 300e6,
-    allocate: allocators[Math.floor(random() * allocators.length)] as (bytes: number) => number,
+    allocator: allocators[Math.floor(random() * allocators.length)] as NewAllocator,
     base,
     loaded: base + 0.4e9 + shape.weightBytes * (1 + random()),
     physical: 15.8e9,
@@ -75,10 +120,23 @@ export function anyDevice(random: () => number, more: Partial<Device> = {}): Dev
   };
 }
 
-/** Bytes that a batch needs beside the model. */
-export function needOf({ shape, linear, square, fixed }: Device, rows: number, length: number): number {
+/** Buffers of a batch that live at the same time. */
+export function buffersOf({ shape, linear, square, fixed }: Device, rows: number, length: number): number[] {
   const bytes = activationBytes(shape, rows, length);
-  return fixed + linear * (bytes.linear + bytes.words) + square * bytes.square;
+  const parts = (sum: number, count: number) => (sum > 0 ? new Array<number>(count).fill(sum / count) : []);
+  return [
+    fixed,
+    ...parts(linear * bytes.linear, 8),
+    ...parts(square * bytes.square, 2),
+    ...parts(linear * bytes.words, 3),
+  ];
+}
+
+/** Bytes in use with a batch on a device that ran nothing else. */
+export function bytesAlone(device: Device, rows: number, length: number): number {
+  const arena = device.allocator(Number.POSITIVE_INFINITY);
+  arena.allocate(buffersOf(device, rows, length));
+  return device.loaded + arena.held;
 }
 
 /** What a pass over a device came to. */
@@ -91,6 +149,8 @@ export interface Outcome {
     readonly seconds: number;
   }[];
   readonly outOfMemory: number;
+  /** Processes that were ended because a reading came near the cap. */
+  readonly kills: number;
   /** Rows that the budget gave no batch. */
   readonly refused: number;
 }
@@ -109,43 +169,48 @@ export function simulate(
   random: () => number,
 ): Outcome {
   const batches: Outcome["batches"][number][] = [];
-  let [clock, arena, failures, refused] = [0, 0, 0, 0];
+  const fresh = () => device.allocator(device.physical - device.loaded);
+  let [clock, failures, kills, refused] = [0, 0, 0, 0];
+  let arena = fresh();
+  const anew = (rows: number, length: number) => {
+    budget.outOfMemory(rows, length);
+    arena = fresh();
+    budget.renewed(device.loaded);
+  };
   for (let at = 0; at < lengths.length; ) {
     const length = lengths[at] as number;
     let rows = Math.min(budget.rowsFor(length), lengths.length - at);
-    if (rows === 0) {
-      refused++;
-      at++;
-      continue;
-    }
     for (; rows > 0; rows = Math.floor(rows / 2)) {
-      const before = arena;
-      const wanted = Math.max(arena, device.allocate(needOf(device, rows, length)));
-      if (device.loaded + wanted > device.physical) {
+      const before = arena.held;
+      try {
+        arena.allocate(buffersOf(device, rows, length));
+      } catch {
         failures++;
-        budget.outOfMemory(rows, length);
-        arena = 0;
-        budget.renewed(device.loaded);
+        anew(rows, length);
         continue;
       }
-      arena = wanted;
       const slow = (1 + 0.1 * random()) * (random() < 0.02 ? 2 : 1);
       const seconds = secondsOf(speed(device), device.shape, rows, length) * slow;
       const grownAt = clock + seconds * 0.6 * random();
       let peakBytes: number | null = null;
       if (device.interval > 0) {
         const last = Math.floor((clock + seconds) / device.interval) * device.interval;
-        if (last >= clock) peakBytes = device.loaded + (last >= grownAt ? arena : before);
+        if (last >= clock) peakBytes = device.loaded + (last >= grownAt ? arena.held : before);
       }
       clock += seconds;
-      batches.push({ rows, length, bytes: device.loaded + arena, seconds });
+      batches.push({ rows, length, bytes: device.loaded + arena.held, seconds });
+      if (peakBytes !== null && peakBytes > LIMITS.watchdogBytes) {
+        kills++;
+        anew(rows, length);
+        continue;
+      }
       budget.observe({ rows, length, seconds, peakBytes });
       break;
     }
     if (rows === 0) refused++;
     at += Math.max(1, rows);
   }
-  return { seconds: clock, batches, outOfMemory: failures, refused };
+  return { seconds: clock, batches, outOfMemory: failures, kills, refused };
 }
 
 /** Seconds of the same rows with the largest batches that stay below the soft limit, by someone who knows the device. */
@@ -153,10 +218,10 @@ export function bestSeconds(device: Device, lengths: readonly number[]): number 
   let seconds = 0;
   for (let at = 0; at < lengths.length; ) {
     const length = lengths[at] as number;
-    const fits = (rows: number) => device.loaded + device.allocate(needOf(device, rows, length)) <= LIMITS.softBytes;
+    const fits = (rows: number) => bytesAlone(device, rows, length) <= LIMITS.softBytes;
     let rows = 1;
     while (at + rows < lengths.length && rows < 65_536 && fits(rows * 2)) rows *= 2;
-    while (fits(Math.ceil(rows * 1.05))) rows = Math.ceil(rows * 1.05);
+    while (at + rows < lengths.length && fits(Math.ceil(rows * 1.1))) rows = Math.ceil(rows * 1.1);
     rows = Math.min(rows, lengths.length - at);
     seconds += secondsOf(speed(device), device.shape, rows, length) * 1.05;
     at += rows;
