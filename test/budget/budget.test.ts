@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { batchBytes } from "../../dist/budget/cost.js";
-import { fixedTokens, tooLarge } from "../../dist/budget/fixed.js";
+import { fixedTokens } from "../../dist/budget/fixed.js";
 import { openBudget } from "../../dist/budget/open.js";
 import { rowsWithoutPadding } from "../../dist/budget/padding.js";
 import type { RememberedBudget } from "../../dist/budget/types.js";
@@ -162,15 +162,6 @@ test("the fixed plan depends on shape, limits and length alone, and leaves room"
     assert.ok(batchBytes(shape, tokens / length, length) * 1.5 + shape.weightBytes < LIMITS.softBytes);
   }
   assert.equal(fixedTokens({ ...shape, weightBytes: 11e9 }, LIMITS, 16), 0);
-});
-
-test("a row that is too large is told with figures", () => {
-  const shape = bert(24, 1024, { numberBytes: 4 });
-  const input = { shape, limits: LIMITS, baseBytes: 1e9, loadedBytes: null, remembered: null };
-  const figures = tooLarge(input, 16_384);
-  assert.ok(figures.rowBytes + figures.modelBytes + figures.baseBytes > figures.softBytes);
-  assert.ok(figures.longest > 1024 && figures.longest < 16_384, `${figures.longest}`);
-  assert.equal(tooLarge({ ...input, shape: { ...shape, weightBytes: 10e9 } }, 512).longest, 0);
 });
 
 test("batches of rows sorted by length hold a tenth of padding at most", () => {

@@ -31,7 +31,10 @@ export function prepareRows(db: DatabaseSync): Rows {
   const findSpace = db.prepare("SELECT id FROM spaces WHERE hash = ?");
   const addSpace = db.prepare("INSERT INTO spaces (hash, model, dtype, output, width) VALUES (?, ?, ?, ?, ?)");
   const findKey = db.prepare("SELECT vector FROM keys WHERE space = ? AND text = ?");
-  const readVector = db.prepare("SELECT data FROM vectors WHERE id = ?");
+  // One statement sees one state of the file: between two, another process may put a row in the place of this one.
+  const readVector = db.prepare(
+    "SELECT data FROM keys LEFT JOIN vectors ON vectors.id = keys.vector WHERE space = ? AND text = ?",
+  );
   const touchKey = db.prepare("UPDATE keys SET used = ?, at = ? WHERE space = ? AND text = ? AND used < ?");
   const addKey = db.prepare("INSERT INTO keys (space, text, vector, bytes, used, at) VALUES (?, ?, ?, ?, ?, ?)");
   const addVector = db.prepare("INSERT INTO vectors (data) VALUES (?)");
@@ -63,10 +66,9 @@ export function prepareRows(db: DatabaseSync): Rows {
       if (id === undefined) return { payloads, damaged };
       for (let i = 0; i < payloads.length; i++) {
         const text = textAt(texts, i);
-        const vector = vectorId(id, text);
-        if (vector === undefined) continue;
-        const row = readVector.get(vector) as { data: Uint8Array } | undefined;
-        const payload = row ? unsealed(space.hash, text, row.data) : null;
+        const row = readVector.get(id, text) as { data: Uint8Array | null } | undefined;
+        if (row === undefined) continue;
+        const payload = row.data ? unsealed(space.hash, text, row.data) : null;
         if (payload !== null && isRow(space, payload)) payloads[i] = payload;
         else damaged.push(i);
       }
