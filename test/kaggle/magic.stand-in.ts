@@ -100,7 +100,6 @@ line.html("<b>1</b>"); display.svg("<svg/>"); line.html("<b>2</b>");`,
     for (const stopped of [all.stop, all.stopLoop]) {
       assert.equal(stopped.ename, "TypeScriptStopped");
       assert.match(stopped.evalue ?? "", /variables of earlier cells are there/);
-      assert.ok((stopped.afterStop as number) < 2, `${stopped.afterStop} s`);
     }
     t.diagnostic(`Stop: the cell ended ${((all.stop.afterStop as number) * 1000).toFixed(0)} ms after it`);
     for (const after of [all.afterStop, all.afterLoop]) assert.match(printed(after), /6/);
