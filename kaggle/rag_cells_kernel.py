@@ -31,8 +31,8 @@ Message = dict[str, Any]
 OnMessage = Callable[[Message], None]
 
 START_PATIENCE_S = 60.0
-# tslab refuses cells for 200 ms after one that failed.
-ABORT_PATIENCE_S = 2.0
+# tslab refuses cells for 200 ms after one that failed; on a machine that is busy, longer.
+ABORT_PATIENCE_S = 15.0
 SHUTDOWN_PATIENCE_S = 1.0
 POLL_MS = 100
 # Unix socket paths end at 107 bytes on Linux, 103 on macOS.

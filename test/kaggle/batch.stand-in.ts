@@ -14,8 +14,9 @@ const ENGINES = ["nbconvert", "papermill"] as const;
 
 const ends = {
   good: [
-    "%%ts\nconst found = { where: process.cwd() };\nsetTimeout(() => console.log('said late'), 50); found.where",
-    "%ts_get found\nimport time; time.sleep(0.5)\nprint(found)",
+    "%%ts\nimport { writeFileSync } from 'node:fs';\nconst found = { where: process.cwd(), pid: process.pid };\nsetTimeout(() => { console.log('said late'); writeFileSync('late-' + process.pid, ''); }, 50); found.where",
+    // The output is on its way when the file is there.
+    "%ts_get found\nimport glob, time\nwhile not glob.glob(f\"late-{found['pid']}\"): time.sleep(0.05)\ntime.sleep(1)\nprint(found)",
   ],
   failing: ["%%ts\nconst half: number = 'one';"],
   killed: [

@@ -100,7 +100,6 @@ line.html("<b>1</b>"); display.svg("<svg/>"); line.html("<b>2</b>");`,
     for (const stopped of [all.stop, all.stopLoop]) {
       assert.equal(stopped.ename, "TypeScriptStopped");
       assert.match(stopped.evalue ?? "", /variables of earlier cells are there/);
-      assert.ok((stopped.afterStop as number) < 2, `${stopped.afterStop} s`);
     }
     t.diagnostic(`Stop: the cell ended ${((all.stop.afterStop as number) * 1000).toFixed(0)} ms after it`);
     for (const after of [all.afterStop, all.afterLoop]) assert.match(printed(after), /6/);
@@ -116,6 +115,10 @@ line.html("<b>1</b>"); display.svg("<svg/>"); line.html("<b>2</b>");`,
       `trivial cells, median of 30: %%ts ${cell} ms, the kernel alone ${await kernelAlone()} ms, Python ${bare} ms`,
     );
   });
+}
+
+for (const environment of generations) {
+  const { name, skip } = environment;
 
   test(`${name}: a killed kernel, a restart, help at the cursor, an orderly end`, { skip }, async (t) => {
     const place = await workPlace();
@@ -158,11 +161,6 @@ line.html("<b>1</b>"); display.svg("<svg/>"); line.html("<b>2</b>");`,
     );
     t.diagnostic(`a restart took ${all.restart.seconds.toFixed(1)} s`);
   });
-}
-
-for (const environment of generations) {
-  const { name, skip } = environment;
-
   test(`${name}: what is missing is named, with the way out`, { skip }, async () => {
     // Copies of the modules alone: there is no package around them.
     const place = await workPlace();

@@ -149,6 +149,8 @@ for (const environment of generations) {
     steps["noTypeScript"] = { run: "%ts_get nobody" };
     steps["lives"] = { run: "%%ts\n6 * 7" };
     const all = await drive(environment, await scratch("v"), steps);
+    for (const [key, { status, evalue }] of Object.entries(all))
+      if (key.startsWith("set ")) assert.equal(status, "ok", `${key}: ${evalue}`);
     const refused = (key: string, message: RegExp) => {
       const { ename, evalue } = all[key] as Result;
       assert.equal(ename, "ValueRefused", `${key}: ${evalue}`);
