@@ -227,7 +227,7 @@ async function defaults(env: NodeJS.ProcessEnv, root: string): Promise<Settings>
     vectorCacheDays: null,
     hubEndpoint: "https://huggingface.co",
     offline: false,
-    // As Kaggle's pages have it for machines without an accelerator and with GPUs; with a TPU it is 9.
+    // As others report it for machines without an accelerator and with GPUs; with a TPU it is 9.
     sessionHours: onKaggle ? 12 : null,
     sessionStart: null,
     endMarginMinutes: 10,
