@@ -22,7 +22,7 @@ import type {
   SparseRun,
   StageName,
 } from "./schema/types.js";
-import { cardNow, contextOf, present, type Session } from "./stage.js";
+import { cardNow, contextOf, present, type Session } from "./stage/run.js";
 import { loadMatrix, loadSparse } from "./store/arrays.js";
 import { openChunkReader } from "./store/chunks.js";
 import type { StoredRun } from "./store/runs.js";

@@ -24,7 +24,7 @@ import {
   settingNames,
 } from "./schema/settings.js";
 import type { Settings } from "./schema/settings-types.js";
-import { bindContext, modelUse, type Session, type SessionContext, withSessionCard } from "./stage.js";
+import { bindContext, modelUse, type Session, type SessionContext, withSessionCard } from "./stage/run.js";
 import { makeFolders, removeFile } from "./store/atomic.js";
 import { recoverSession } from "./store/finish.js";
 import { KAGGLE_WORKING, layoutOf, ledgerIn } from "./store/layout.js";

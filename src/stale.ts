@@ -1,5 +1,5 @@
 import type { StaleReport } from "./schema/lineage-types.js";
-import { contextOf, type Session, withCard } from "./stage.js";
+import { contextOf, type Session, withCard } from "./stage/run.js";
 
 /**
  * Which cells of a session have to be run again, in order, and why: the last run of

@@ -1,6 +1,6 @@
 import { badOption, nothingToPurge, vectorCacheOff } from "../core/errors.js";
 import type { VectorCachePurge } from "../schema/vector-cache-types.js";
-import { contextOf, type Session, withCard } from "../stage.js";
+import { contextOf, type Session, withCard } from "../stage/run.js";
 import { vectorCacheOf } from "../store/vector-cache.js";
 
 /** Which vectors {@link purgeCache} removes. */

@@ -1,6 +1,6 @@
 import { cacheUseOf } from "../pass/kept.js";
 import type { VectorCacheStats } from "../schema/vector-cache-types.js";
-import { contextOf, type Session, withCard } from "../stage.js";
+import { contextOf, type Session, withCard } from "../stage/run.js";
 import { vectorCacheOf } from "../store/vector-cache.js";
 
 /**

@@ -7,7 +7,7 @@ import { tokenizerOf } from "../pass/texts.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { SourceDocument } from "../schema/sources-file.js";
 import type { ChunkRun, ContentType, DocumentRecord } from "../schema/types.js";
-import { contextOf, modelUse, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
+import { contextOf, modelUse, runStage, type Session, type SessionContext, type StageWork } from "../stage/run.js";
 import { openChunkWriter } from "../store/chunks.js";
 import { chunkRunBytes } from "../store/estimate.js";
 import { chunkDocuments } from "./documents.js";

@@ -7,7 +7,7 @@ import { unpackDense } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
 import type { DenseVectors } from "../schema/types.js";
-import { modelUse, type StageWork } from "../stage.js";
+import { modelUse, type StageWork } from "../stage/run.js";
 import { openRowWriter } from "../store/arrays.js";
 import type { ChunkReader } from "../store/chunks.js";
 import { vectorsName } from "../store/layout.js";

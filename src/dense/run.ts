@@ -7,7 +7,7 @@ import { noteReuse, withKept } from "../pass/kept.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
 import type { Bin, ChunkRun, DenseRun, DenseVectors } from "../schema/types.js";
-import { contextOf, modelKeys, runStage, type Session, type StageWork } from "../stage.js";
+import { contextOf, modelKeys, runStage, type Session, type StageWork } from "../stage/run.js";
 import { type MatrixReader, openMatrix, openRowWriter } from "../store/arrays.js";
 import { openChunkReader } from "../store/chunks.js";
 import { cacheBytes, denseRunBytes } from "../store/estimate.js";

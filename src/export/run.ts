@@ -23,7 +23,7 @@ import type {
   Skipped,
   SparseRun,
 } from "../schema/types.js";
-import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
+import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage/run.js";
 import { sha256OfFile } from "../store/hash-file.js";
 import { removeManifest, writeCollection, writeManifest } from "./collection.js";
 import { MANIFEST_FILE } from "./names.js";

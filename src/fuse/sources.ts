@@ -3,7 +3,7 @@ import type { Scored } from "../core/top-k.js";
 import { embedQueries } from "../dense/query.js";
 import type { DenseRun, DenseVectors, QuerySet, SparseRun } from "../schema/types.js";
 import { encodeQueries } from "../sparse/query.js";
-import type { SessionContext, StageWork } from "../stage.js";
+import type { SessionContext, StageWork } from "../stage/run.js";
 import { loadSparse, openMatrix } from "../store/arrays.js";
 import { searchDense } from "./search-dense.js";
 import { searchSparse } from "./search-sparse.js";

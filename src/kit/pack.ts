@@ -15,7 +15,7 @@ import type { PackedModel } from "../schema/cache-types.js";
 import { DATASET_METADATA, type DatasetName, idProblem, titleProblem } from "../schema/dataset-metadata.js";
 import { formatKit, KIT_FILE, type Kit, type KitArchive, type KitFile } from "../schema/kit-file.js";
 import { formatModelsLock } from "../schema/models-lock.js";
-import { contextOf, type Session, type Stoppable, underStop } from "../stage.js";
+import { contextOf, type Session, type Stoppable, underStop } from "../stage/run.js";
 import { writeAtomic } from "../store/atomic.js";
 import { type KitContents, type KitEntry, kitContents } from "./contents.js";
 import { beginKit, type EarlierKit, finishKit, lookAtKitFolder, SUMS } from "./folder.js";

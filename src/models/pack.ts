@@ -3,7 +3,7 @@ import { badOption, packNotVerified } from "../core/errors.js";
 import type { CachePack } from "../schema/cache-types.js";
 import { idProblem, titleProblem } from "../schema/dataset-metadata.js";
 import type { ModelCard } from "../schema/model-types.js";
-import { contextOf, type Session, underStop, withCard } from "../stage.js";
+import { contextOf, type Session, underStop, withCard } from "../stage/run.js";
 import { locateModels, lookForModels, type Places } from "./locate.js";
 import { type PackPlan, planPack } from "./pack-plan.js";
 import { writePack } from "./pack-write.js";

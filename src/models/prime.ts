@@ -6,7 +6,7 @@ import type { PrimePlan } from "../schema/cache-types.js";
 import type { LocatedModel, ModelCard } from "../schema/model-types.js";
 import type { LockedModel } from "../schema/models-lock.js";
 import type { Note, PrimedModel, PrimeRun } from "../schema/types.js";
-import { contextOf, modelUse, runStage, type Session, type Stoppable, underStop, withCard } from "../stage.js";
+import { contextOf, modelUse, runStage, type Session, type Stoppable, underStop, withCard } from "../stage/run.js";
 import { freeBytes } from "../store/disk.js";
 import { fetchMissing, planFetches } from "./fetch.js";
 import { type Look, locateModels, lookForModels, missingFilesError, type Places } from "./locate.js";

@@ -1,6 +1,6 @@
 import { checkpointCard } from "../charts/card-session-pack.js";
 import type { SessionPack } from "../schema/session-pack-types.js";
-import { type Session, withCard } from "../stage.js";
+import { type Session, withCard } from "../stage/run.js";
 import { type PackSessionOptions, packSession } from "./pack.js";
 
 /**

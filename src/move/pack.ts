@@ -5,7 +5,7 @@ import { badOption, packingStopped } from "../core/errors.js";
 import type { PackedRunRecord } from "../schema/session-pack.js";
 import type { SessionPack } from "../schema/session-pack-types.js";
 import type { StageName } from "../schema/types.js";
-import { contextOf, type Session, underStop, withCard } from "../stage.js";
+import { contextOf, type Session, underStop, withCard } from "../stage/run.js";
 import { KAGGLE_WORKING, ledgerIn } from "../store/layout.js";
 import { vectorCacheOf } from "../store/vector-cache.js";
 import { sessionContents } from "./contents.js";

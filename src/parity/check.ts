@@ -6,7 +6,7 @@ import { ENCODER_VERSION } from "../runtime/encoder-version.js";
 import { instructionSet } from "../runtime/instruction-set.js";
 import type { ParityFileContent } from "../schema/parity-file.js";
 import type { ParityBaseline, ParityMachine, ParityReport } from "../schema/parity-types.js";
-import { contextOf, type Session, underStop, withCard } from "../stage.js";
+import { contextOf, type Session, underStop, withCard } from "../stage/run.js";
 import { type BaselineCompared, compareBaseline, readBaseline, writeBaseline } from "./baseline.js";
 import { compareSides } from "./compare.js";
 import { type MadeSide, makeSide } from "./sides.js";

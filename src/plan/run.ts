@@ -7,7 +7,7 @@ import type { ModelShape } from "../schema/device-types.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { ComputePlan, PlannedPass } from "../schema/plan-types.js";
 import type { ChunkRun } from "../schema/types.js";
-import { contextOf, modelKeys, type Session, type SessionContext, withCard } from "../stage.js";
+import { contextOf, modelKeys, type Session, type SessionContext, withCard } from "../stage/run.js";
 import { readBudget } from "../store/budgets.js";
 import { openChunkReader } from "../store/chunks.js";
 import { type PlannedDevice, plannedDevices } from "./devices.js";

@@ -1,5 +1,5 @@
 import type { RunRemoval } from "../schema/run-types.js";
-import { contextOf, type Session, underStop, withCard } from "../stage.js";
+import { contextOf, type Session, underStop, withCard } from "../stage/run.js";
 import { freeBytes } from "../store/disk.js";
 import { runFolders } from "../store/inventory.js";
 import { removeFolders } from "../store/remove.js";

@@ -6,7 +6,7 @@ import { runQueryPass } from "../pass/texts.js";
 import { unpackSparse } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Query, SparseRun, SparseVectors } from "../schema/types.js";
-import type { SessionContext, StageWork } from "../stage.js";
+import type { SessionContext, StageWork } from "../stage/run.js";
 import { type Bm25Options, bm25Query, vocabularyIndex } from "./bm25.js";
 
 /**

@@ -4,7 +4,7 @@ import { allBy, byCall, byDefault, bySession } from "../lineage/set-by.js";
 import { noteReuse, withKept } from "../pass/kept.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { ChunkRun, Skipped, SparseRun, SparseVectors } from "../schema/types.js";
-import { contextOf, modelKeys, runStage, type Session, skipped } from "../stage.js";
+import { contextOf, modelKeys, runStage, type Session, skipped } from "../stage/run.js";
 import { openChunkReader } from "../store/chunks.js";
 import { cacheBytes, SPLADE_TERMS, sparseRunBytes } from "../store/estimate.js";
 import { type Bm25Options, bm25Settings } from "./bm25.js";

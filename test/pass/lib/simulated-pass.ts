@@ -15,7 +15,7 @@ import type { LocatedModel } from "../../../dist/schema/model-types.js";
 import type { Settings } from "../../../dist/schema/settings-types.js";
 import type { SimulatedGpu } from "../../../dist/schema/simulated-types.js";
 import type { StageTelemetry } from "../../../dist/schema/types.js";
-import { contextOf, type StageWork } from "../../../dist/stage.js";
+import { contextOf, type StageWork } from "../../../dist/stage/run.js";
 import { budgetsIn } from "../../../dist/store/budgets.js";
 import { openJournal } from "../../../dist/store/journal.js";
 import { journalName, layoutOf } from "../../../dist/store/layout.js";

@@ -1,20 +1,20 @@
 import { existsSync } from "node:fs";
-import type { Care } from "./care/care.js";
-import { isDue, type PassProgress, type SessionEnd, watchEnd } from "./care/end.js";
-import { cardOf, type Showable } from "./charts/card.js";
-import { withLeft } from "./charts/card-left.js";
-import { sessionCard } from "./charts/card-session.js";
-import { withMarks, withoutMarks } from "./charts/card-stale.js";
-import type { Card } from "./charts/card-types.js";
+import type { Care } from "../care/care.js";
+import { isDue, type PassProgress, type SessionEnd, watchEnd } from "../care/end.js";
+import { cardOf, type Showable } from "../charts/card.js";
+import { withLeft } from "../charts/card-left.js";
+import { sessionCard } from "../charts/card-session.js";
+import { withMarks, withoutMarks } from "../charts/card-stale.js";
+import type { Card } from "../charts/card-types.js";
 import {
   type LiveDevices,
   type LiveOptions,
   type LiveTimeline,
   liveDevices,
   newTimeline,
-} from "./charts/live-devices.js";
-import { liveCard, prepareCard } from "./charts/present.js";
-import { type Progress, type ProgressOptions, progress } from "./charts/progress.js";
+} from "../charts/live-devices.js";
+import { liveCard, prepareCard } from "../charts/present.js";
+import { type Progress, type ProgressOptions, progress } from "../charts/progress.js";
 import {
   badOption,
   inputMissing,
@@ -24,29 +24,29 @@ import {
   sessionEnding,
   stageBusy,
   stopped,
-} from "./core/errors.js";
-import { contentId } from "./core/hash.js";
-import { verbs } from "./core/journey.js";
-import { type RunFacts, rowsOf } from "./core/runs.js";
-import { inputRuns } from "./lineage/head.js";
-import type { Lineage } from "./lineage/open.js";
-import { WHY_REUSED } from "./lineage/why.js";
-import type { Env } from "./runtime/devices/tool.js";
-import type { UsableDevice } from "./runtime/devices/types.js";
-import { readSimulation } from "./runtime/simulated/devices.js";
-import { stopSignal } from "./runtime/stop.js";
-import type { DeviceKind } from "./schema/device-types.js";
-import type { SetBy } from "./schema/lineage-types.js";
-import type { LocatedModel, ModelCard, ModelRole } from "./schema/model-types.js";
-import type { SessionPack } from "./schema/session-pack-types.js";
-import type { Provenance, Settings } from "./schema/settings-types.js";
-import type { DocumentSources } from "./schema/sources-file.js";
-import type { AnyRun, ModelUse, Note, QuerySet, RunBase, RunOf, Skipped, StageName } from "./schema/types.js";
-import { type BudgetKeeper, budgetsIn } from "./store/budgets.js";
-import { diskUsage, requireSpace } from "./store/disk.js";
-import { sessionDirOf } from "./store/layout.js";
-import type { HistoryEntry, RunStore, StoredRun } from "./store/runs.js";
-import { type Recorder, startRecorder } from "./telemetry/recorder.js";
+} from "../core/errors.js";
+import { contentId } from "../core/hash.js";
+import { verbs } from "../core/journey.js";
+import { type RunFacts, rowsOf } from "../core/runs.js";
+import { inputRuns } from "../lineage/head.js";
+import type { Lineage } from "../lineage/open.js";
+import { WHY_REUSED } from "../lineage/why.js";
+import type { Env } from "../runtime/devices/tool.js";
+import type { UsableDevice } from "../runtime/devices/types.js";
+import { readSimulation } from "../runtime/simulated/devices.js";
+import { stopSignal } from "../runtime/stop.js";
+import type { DeviceKind } from "../schema/device-types.js";
+import type { SetBy } from "../schema/lineage-types.js";
+import type { LocatedModel, ModelCard, ModelRole } from "../schema/model-types.js";
+import type { SessionPack } from "../schema/session-pack-types.js";
+import type { Provenance, Settings } from "../schema/settings-types.js";
+import type { DocumentSources } from "../schema/sources-file.js";
+import type { AnyRun, ModelUse, Note, QuerySet, RunBase, RunOf, Skipped, StageName } from "../schema/types.js";
+import { type BudgetKeeper, budgetsIn } from "../store/budgets.js";
+import { diskUsage, requireSpace } from "../store/disk.js";
+import { sessionDirOf } from "../store/layout.js";
+import type { HistoryEntry, RunStore, StoredRun } from "../store/runs.js";
+import { type Recorder, startRecorder } from "../telemetry/recorder.js";
 
 /** An open session: the folder that holds its runs, and its settings. */
 export interface Session {
