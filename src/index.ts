@@ -45,6 +45,6 @@ export { type MovedSessionOptions, openSession, type SessionOptions } from "./se
 export type { Bm25Options } from "./sparse/bm25.js";
 export type { Bm25Language } from "./sparse/bm25-terms.js";
 export { runSparse, type SparseOptions } from "./sparse/run.js";
-export type { Session } from "./stage/run.js";
+export type { Session } from "./stage/context.js";
 export { stale } from "./stale.js";
 export type { HistoryEntry } from "./store/runs.js";

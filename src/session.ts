@@ -24,7 +24,9 @@ import {
   settingNames,
 } from "./schema/settings.js";
 import type { Settings } from "./schema/settings-types.js";
-import { bindContext, modelUse, type Session, type SessionContext, withSessionCard } from "./stage/run.js";
+import { bindContext, type Session, type SessionContext } from "./stage/context.js";
+import { modelUse } from "./stage/models.js";
+import { withSessionCard } from "./stage/present.js";
 import { makeFolders, removeFile } from "./store/atomic.js";
 import { recoverSession } from "./store/finish.js";
 import { KAGGLE_WORKING, layoutOf, ledgerIn } from "./store/layout.js";

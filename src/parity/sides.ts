@@ -8,7 +8,7 @@ import { rerank } from "../rerank/run.js";
 import type { ModelCard } from "../schema/model-types.js";
 import { openSession } from "../session.js";
 import { runSparse } from "../sparse/run.js";
-import type { Session } from "../stage/run.js";
+import type { Session } from "../stage/context.js";
 import type { Side } from "./artefacts.js";
 
 /** What is asked does not matter: no ranking is compared. */
