@@ -41,7 +41,7 @@ export type * from "./schema/session-pack-types.js";
 export type { Provenance, SettingLayer, SettingSource, Settings } from "./schema/settings-types.js";
 export type * from "./schema/types.js";
 export type * from "./schema/vector-cache-types.js";
-export { type MovedSessionOptions, openSession, type SessionOptions } from "./session.js";
+export { type MovedSessionOptions, openSession, type SessionOptions } from "./session/open.js";
 export type { Bm25Options } from "./sparse/bm25.js";
 export type { Bm25Language } from "./sparse/bm25-terms.js";
 export { runSparse, type SparseOptions } from "./sparse/run.js";

@@ -32,11 +32,11 @@ const rooms: Record<string, readonly string[]> = {
   runs: ["schema", "core", "store", "charts", "stage"],
   "explain.ts": ["schema", "core", "store", "lineage", "stage"],
   "stale.ts": ["schema", "stage"],
-  "session.ts": ["schema", "core", "store", "runtime", "lineage", "care", "models", "chunk", "move", "stage"],
+  session: ["schema", "core", "store", "runtime", "lineage", "care", "models", "chunk", "move", "stage"],
   parity: [
     ...["schema", "core", "store", "runtime", "models", "chunk", "dense", "sparse", "fuse", "rerank", "export"],
     "stage",
-    "session.ts",
+    "session",
   ],
   "index.ts": [
     "schema",
@@ -60,12 +60,12 @@ const rooms: Record<string, readonly string[]> = {
     "look.ts",
     "explain.ts",
     "stale.ts",
-    "session.ts",
+    "session",
   ],
   notebook: ["core", "store"],
   kit: ["schema", "core", "store", "archive", "models", "stage", "notebook"],
   doctor: ["schema", "core", "store", "runtime", "models", "stage", "notebook"],
-  cli: ["core", "notebook", "kit", "doctor", "session.ts", "index.ts"],
+  cli: ["core", "notebook", "kit", "doctor", "session", "index.ts"],
 };
 
 /** The code that encodes a query stands beside the code that encodes the documents: searching may use it, and nothing else of those rooms. */
@@ -167,7 +167,7 @@ test("only the session reads the environment; the inference process inherits it,
   const readers = files.filter((file) => /\bprocess\.env\b/.test(readFileSync(join(src, file), "utf8")));
   assert.deepEqual(readers.filter((file) => !["cli", "notebook"].includes(roomOf(file))).sort(), [
     "runtime/child.ts",
-    "session.ts",
+    "session/open.ts",
   ]);
 });
 

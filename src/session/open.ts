@@ -3,18 +3,18 @@ import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
-import { type Care, openCare } from "./care/care.js";
-import { mergeLedger } from "./care/ledger.js";
-import { findDocuments, matchDocuments } from "./chunk/find.js";
-import { badConfigFile, badOption, badSessionName, badSetting, storeWriteFailed } from "./core/errors.js";
-import { openLineage } from "./lineage/open.js";
-import { bindShelf, openModelShelf } from "./models/shelf.js";
-import { dtypeFor } from "./runtime/devices/dtype.js";
-import { deviceKindOf } from "./runtime/devices/kind.js";
-import { usableDevices } from "./runtime/devices/resolve.js";
-import { defaultThreads } from "./runtime/threads.js";
-import type { ModelCard } from "./schema/model-types.js";
-import { sessionNamePattern } from "./schema/session-pack.js";
+import { type Care, openCare } from "../care/care.js";
+import { mergeLedger } from "../care/ledger.js";
+import { findDocuments, matchDocuments } from "../chunk/find.js";
+import { badConfigFile, badOption, badSessionName, badSetting, storeWriteFailed } from "../core/errors.js";
+import { openLineage } from "../lineage/open.js";
+import { bindShelf, openModelShelf } from "../models/shelf.js";
+import { dtypeFor } from "../runtime/devices/dtype.js";
+import { deviceKindOf } from "../runtime/devices/kind.js";
+import { usableDevices } from "../runtime/devices/resolve.js";
+import { defaultThreads } from "../runtime/threads.js";
+import type { ModelCard } from "../schema/model-types.js";
+import { sessionNamePattern } from "../schema/session-pack.js";
 import {
   configKeys,
   environmentKeys,
@@ -22,18 +22,18 @@ import {
   resolveSettings,
   type SettingsLayer,
   settingNames,
-} from "./schema/settings.js";
-import type { Settings } from "./schema/settings-types.js";
-import { bindContext, type Session, type SessionContext } from "./stage/context.js";
-import { modelUse } from "./stage/models.js";
-import { withSessionCard } from "./stage/present.js";
-import { makeFolders, removeFile } from "./store/atomic.js";
-import { recoverSession } from "./store/finish.js";
-import { KAGGLE_WORKING, layoutOf, ledgerIn } from "./store/layout.js";
-import { lockSession } from "./store/lock.js";
-import { type DiskQuota, diskQuota } from "./store/quota.js";
-import { openRunStore } from "./store/runs.js";
-import { beginSessionFile } from "./store/session-file.js";
+} from "../schema/settings.js";
+import type { Settings } from "../schema/settings-types.js";
+import { bindContext, type Session, type SessionContext } from "../stage/context.js";
+import { modelUse } from "../stage/models.js";
+import { withSessionCard } from "../stage/present.js";
+import { makeFolders, removeFile } from "../store/atomic.js";
+import { recoverSession } from "../store/finish.js";
+import { KAGGLE_WORKING, layoutOf, ledgerIn } from "../store/layout.js";
+import { lockSession } from "../store/lock.js";
+import { type DiskQuota, diskQuota } from "../store/quota.js";
+import { openRunStore } from "../store/runs.js";
+import { beginSessionFile } from "../store/session-file.js";
 
 /** There where the machine has a GPU. */
 const GPU = "/dev/nvidia0";
@@ -108,7 +108,7 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
     await recoverSession(layout);
     await beginSessionFile(layout, name);
     if (existsSync(layout.movedVectorsFile)) {
-      const { takeOverVectors } = await import("./move/vectors.js");
+      const { takeOverVectors } = await import("../move/vectors.js");
       await takeOverVectors(layout.movedVectorsFile, settings);
     }
     if (existsSync(layout.movedLedgerFile)) {
@@ -164,7 +164,7 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
     card: shelf.card,
     care,
     async checkpoint() {
-      const { checkpoint } = await import("./move/checkpoint.js");
+      const { checkpoint } = await import("../move/checkpoint.js");
       return checkpoint(session);
     },
     packed: null,
@@ -184,7 +184,7 @@ export function sessionsFolder(env: Readonly<Record<string, string | undefined>>
 /** Makes the session of a pack stand in the sessions' folder. @returns its name */
 async function received(from: string, root: string, asked: string | null, quota: DiskQuota | null): Promise<string> {
   // Loaded when it is needed: most sessions come from nowhere.
-  const { receiveSession } = await import("./move/receive.js");
+  const { receiveSession } = await import("../move/receive.js");
   return receiveSession(from, root, asked, quota);
 }
 
