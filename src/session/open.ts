@@ -1,39 +1,32 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
-import { parseEnv } from "node:util";
+import { join } from "node:path";
 import { type Care, openCare } from "../care/care.js";
 import { mergeLedger } from "../care/ledger.js";
 import { findDocuments, matchDocuments } from "../chunk/find.js";
-import { badConfigFile, badOption, badSessionName, badSetting, storeWriteFailed } from "../core/errors.js";
+import { badOption, badSessionName, badSetting, storeWriteFailed } from "../core/errors.js";
 import { openLineage } from "../lineage/open.js";
 import { bindShelf, openModelShelf } from "../models/shelf.js";
 import { dtypeFor } from "../runtime/devices/dtype.js";
 import { deviceKindOf } from "../runtime/devices/kind.js";
 import { usableDevices } from "../runtime/devices/resolve.js";
-import { defaultThreads } from "../runtime/threads.js";
 import type { ModelCard } from "../schema/model-types.js";
 import { sessionNamePattern } from "../schema/session-pack.js";
-import {
-  configKeys,
-  environmentKeys,
-  readVariable,
-  resolveSettings,
-  type SettingsLayer,
-  settingNames,
-} from "../schema/settings.js";
+import { resolveSettings } from "../schema/settings.js";
 import type { Settings } from "../schema/settings-types.js";
 import { bindContext, type Session, type SessionContext } from "../stage/context.js";
 import { modelUse } from "../stage/models.js";
 import { withSessionCard } from "../stage/present.js";
 import { makeFolders, removeFile } from "../store/atomic.js";
 import { recoverSession } from "../store/finish.js";
-import { KAGGLE_WORKING, layoutOf, ledgerIn } from "../store/layout.js";
+import { layoutOf, ledgerIn } from "../store/layout.js";
 import { lockSession } from "../store/lock.js";
-import { type DiskQuota, diskQuota } from "../store/quota.js";
+import type { DiskQuota } from "../store/quota.js";
 import { openRunStore } from "../store/runs.js";
 import { beginSessionFile } from "../store/session-file.js";
+import { defaults } from "./defaults.js";
+import { quotaOf, sessionsFolder } from "./folder.js";
+import { configLayers, fromEnvironment } from "./layers.js";
+import { hubToken } from "./token.js";
 
 /** There where the machine has a GPU. */
 const GPU = "/dev/nvidia0";
@@ -175,137 +168,9 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
   return session;
 }
 
-/** The folder that holds sessions, absolute: the one that is asked for, else the usual one. */
-export function sessionsFolder(env: Readonly<Record<string, string | undefined>>, dir?: string): string {
-  const usual = existsSync(KAGGLE_WORKING) ? join(KAGGLE_WORKING, "rag-cells") : "out";
-  return resolve(dir ?? env["RAG_CELLS_DIR"] ?? usual);
-}
-
 /** Makes the session of a pack stand in the sessions' folder. @returns its name */
 async function received(from: string, root: string, asked: string | null, quota: DiskQuota | null): Promise<string> {
   // Loaded when it is needed: most sessions come from nowhere.
   const { receiveSession } = await import("../move/receive.js");
   return receiveSession(from, root, asked, quota);
-}
-
-/** What may be written: on Kaggle that is the notebook's output, elsewhere what is in the folder of sessions. */
-function quotaOf({ diskQuotaBytes }: Settings, root: string): DiskQuota | null {
-  if (diskQuotaBytes === null) return null;
-  return diskQuota(existsSync(KAGGLE_WORKING) ? KAGGLE_WORKING : root, diskQuotaBytes);
-}
-
-/** Defaults that depend on the machine stand here; all others too, so that one place answers. */
-async function defaults(env: NodeJS.ProcessEnv, root: string): Promise<Settings> {
-  const cacheDir = hubCache(env);
-  const onKaggle = existsSync(KAGGLE_WORKING);
-  return {
-    dense: ["bge-small-en-v1.5"],
-    denseWeights: {},
-    denseFusion: "auto",
-    dim: null,
-    enableSparse: true,
-    sparse: ["splade-pp-en-v1"],
-    enableRerank: true,
-    rerank: "ms-marco-minilm-l-6-v2",
-    rerankCandidates: 100,
-    rerankTopK: 20,
-    rerankBatchCap: null,
-    dtype: "auto",
-    device: "auto",
-    gpus: null,
-    simulation: "t4x2",
-    memoryCapBytes: 12e9,
-    deterministic: false,
-    leaseWaitSeconds: 600,
-    batchTimeoutSeconds: 600,
-    failedRows: "error",
-    threads: defaultThreads(),
-    tokenBudget: null,
-    modelDirs: [cacheDir, ...(await attachedDatasets())],
-    cacheDir,
-    modelLock: join(root, "models.lock.json"),
-    vectorCache: join(root, "vectors.sqlite"),
-    vectorCacheBytes: 4 * 2 ** 30,
-    vectorCacheDays: null,
-    hubEndpoint: "https://huggingface.co",
-    offline: false,
-    // As Kaggle's pages have it for machines without an accelerator and with GPUs; with a TPU it is 9.
-    sessionHours: onKaggle ? 12 : null,
-    sessionStart: null,
-    endMarginMinutes: 10,
-    gpuQuotaHours: onKaggle ? 30 : null,
-    diskQuotaBytes: onKaggle ? 20e9 : null,
-  };
-}
-
-/** Where Python's hub client keeps its cache. */
-function hubCache(env: NodeJS.ProcessEnv): string {
-  return env["HF_HUB_CACHE"] ?? join(env["HF_HOME"] ?? join(homedir(), ".cache", "huggingface"), "hub");
-}
-
-/** The token for the hub, from the environment or `.env`: no setting, so that it stands in no run, card or message. */
-async function hubToken(env: NodeJS.ProcessEnv): Promise<string | null> {
-  const file = parseEnv((await readOptional(join(process.cwd(), ".env"))) ?? "");
-  const token = (env["HF_TOKEN"] ?? file["HF_TOKEN"] ?? "").trim();
-  if (token === "") return null;
-  if (!/^[\x21-\x7e]+$/.test(token))
-    throw badSetting("HF_TOKEN", "(not shown)", "env", "a token is one word of printable ASCII characters");
-  return token;
-}
-
-/** Kaggle's attached datasets, in order. */
-async function attachedDatasets(): Promise<string[]> {
-  const datasets = await readdir("/kaggle/input").catch(() => []);
-  return datasets.sort().map((dataset) => join("/kaggle/input", dataset));
-}
-
-async function configLayers(cwd: string): Promise<SettingsLayer[]> {
-  const layers: SettingsLayer[] = [];
-  for (const file of ["config/embedder.json", "config/embedder.config.json"]) {
-    const text = await readOptional(join(cwd, file));
-    if (text === null) continue;
-    layers.push({ layer: "config", source: `config:${file}`, values: fromConfig(text, file) });
-  }
-  const text = await readOptional(join(cwd, ".env"));
-  if (text !== null) layers.push({ layer: "environment", source: "env-file", values: fromEnvironment(parseEnv(text)) });
-  return layers;
-}
-
-/** Reference key names and this library's own are both read; an unknown key is an error, not a shrug. */
-function fromConfig(text: string, file: string): Record<string, unknown> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw badConfigFile(file, `it is no JSON (${(error as Error).message})`);
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw badConfigFile(file, "it holds no object");
-  const values: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(json)) {
-    const setting = Object.hasOwn(configKeys, key) ? configKeys[key] : key;
-    if (!settingNames.includes(setting as keyof Settings)) {
-      throw badConfigFile(
-        file,
-        `it has no setting ${JSON.stringify(key)}; known are ${[...Object.keys(configKeys), ...settingNames].join(", ")}`,
-      );
-    }
-    values[setting as string] = value;
-  }
-  return values;
-}
-
-function fromEnvironment(env: NodeJS.Dict<string>): Record<string, unknown> {
-  const values: Record<string, unknown> = {};
-  for (const [variable, { setting, kind }] of Object.entries(environmentKeys)) {
-    const text = env[variable];
-    if (text !== undefined && text.trim() !== "") values[setting] = readVariable(text, kind);
-  }
-  return values;
-}
-
-async function readOptional(path: string): Promise<string | null> {
-  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
-    throw badConfigFile(path, error.message);
-  });
 }
