@@ -5,7 +5,8 @@ import { byDefault } from "./lineage/set-by.js";
 import { treeOf } from "./lineage/tree.js";
 import type { RunExplanation, SetBy, SkipExplanation, StageStanding } from "./schema/lineage-types.js";
 import type { AnyRun, Skipped } from "./schema/types.js";
-import { contextIn, withCard } from "./stage.js";
+import { contextIn } from "./stage/context.js";
+import { withCard } from "./stage/present.js";
 import { sessionDirOf } from "./store/layout.js";
 import { type HistoryEntry, openRunStore } from "./store/runs.js";
 

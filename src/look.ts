@@ -22,7 +22,8 @@ import type {
   SparseRun,
   StageName,
 } from "./schema/types.js";
-import { cardNow, contextOf, present, type Session } from "./stage.js";
+import { contextOf, type Session } from "./stage/context.js";
+import { cardNow, present } from "./stage/present.js";
 import { loadMatrix, loadSparse } from "./store/arrays.js";
 import { openChunkReader } from "./store/chunks.js";
 import type { StoredRun } from "./store/runs.js";

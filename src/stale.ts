@@ -1,5 +1,6 @@
 import type { StaleReport } from "./schema/lineage-types.js";
-import { contextOf, type Session, withCard } from "./stage.js";
+import { contextOf, type Session } from "./stage/context.js";
+import { withCard } from "./stage/present.js";
 
 /**
  * Which cells of a session have to be run again, in order, and why: the last run of

@@ -6,7 +6,7 @@ import { checkDisk, checkMemory } from "../doctor/machine.js";
 import { checkModels } from "../doctor/models.js";
 import { machineChecks } from "../doctor/run.js";
 import { type DoctorCheck, RagError } from "../index.js";
-import { sessionsFolder } from "../session.js";
+import { sessionsFolder } from "../session/folder.js";
 import type { Io, Verb } from "./io.js";
 import { modelList, withModelsSession } from "./models-session.js";
 import { packageRoot, packageVersion } from "./package-root.js";

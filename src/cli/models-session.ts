@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { openSession, type Session, type SessionOptions } from "../index.js";
-import { sessionsFolder } from "../session.js";
+import { sessionsFolder } from "../session/folder.js";
 import type { Io } from "./io.js";
 
 /**

@@ -4,7 +4,8 @@ import { runQueryPass } from "../pass/texts.js";
 import { unpackDense } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { DenseRun, Query } from "../schema/types.js";
-import type { SessionContext, StageWork } from "../stage.js";
+import type { SessionContext } from "../stage/context.js";
+import type { StageWork } from "../stage/work.js";
 import { fuseRows, planEnsemble } from "./ensemble.js";
 import { shorten } from "./shorten.js";
 

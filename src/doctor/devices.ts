@@ -8,7 +8,7 @@ import { deviceKindOf } from "../runtime/devices/kind.js";
 import { usableDevices } from "../runtime/devices/resolve.js";
 import type { UsableDevice } from "../runtime/devices/types.js";
 import type { DoctorCheck } from "../schema/doctor-types.js";
-import { contextOf, type Session } from "../stage.js";
+import { contextOf, type Session } from "../stage/context.js";
 import { reasonOf } from "./check.js";
 import { checkInference } from "./inference.js";
 

@@ -6,7 +6,7 @@ import { wantedCards } from "../models/prime.js";
 import { shelfOf } from "../models/shelf.js";
 import type { DoctorCheck } from "../schema/doctor-types.js";
 import type { ModelCard } from "../schema/model-types.js";
-import type { Session } from "../stage.js";
+import type { Session } from "../stage/context.js";
 import { reasonOf } from "./check.js";
 
 /**

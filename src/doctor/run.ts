@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { DoctorCheck, DoctorReport } from "../schema/doctor-types.js";
-import { contextOf, type Session, withCard } from "../stage.js";
+import { contextOf, type Session } from "../stage/context.js";
+import { withCard } from "../stage/present.js";
 import { checkDevices } from "./devices.js";
 import { checkInference } from "./inference.js";
 import { checkDisk, checkMemory, checkNode } from "./machine.js";

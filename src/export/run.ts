@@ -23,7 +23,9 @@ import type {
   Skipped,
   SparseRun,
 } from "../schema/types.js";
-import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
+import { contextOf, type Session, type SessionContext } from "../stage/context.js";
+import { runStage } from "../stage/run.js";
+import type { StageWork } from "../stage/work.js";
 import { sha256OfFile } from "../store/hash-file.js";
 import { removeManifest, writeCollection, writeManifest } from "./collection.js";
 import { MANIFEST_FILE } from "./names.js";

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ChunkRun, DenseRun, RerankRun, SparseRun } from "../schema/types.js";
-import type { SpaceNeed } from "../stage.js";
+import type { SpaceNeed } from "../stage/work.js";
 import { openChunkReader } from "../store/chunks.js";
 import { metadataOf } from "./payload.js";
 import { type FilePlan, planFiles } from "./plan.js";

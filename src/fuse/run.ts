@@ -9,7 +9,9 @@ import {
 } from "../core/errors.js";
 import { byCall, byDefault, byModel } from "../lineage/set-by.js";
 import type { Candidate, DenseRun, FusedRun, QueryCandidates, QuerySet, Skipped, SparseRun } from "../schema/types.js";
-import { contextOf, runStage, type Session, type SessionContext, type StageWork } from "../stage.js";
+import { contextOf, type Session, type SessionContext } from "../stage/context.js";
+import { runStage } from "../stage/run.js";
+import type { StageWork } from "../stage/work.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
 import { fuseRunBytes, SPLADE_TERMS } from "../store/estimate.js";
 import { RRF_K, reciprocalRankFusion } from "./rrf.js";

@@ -1,6 +1,6 @@
 import { modelCacheFull, RagError } from "../core/errors.js";
 import type { PrimeFetch } from "../schema/cache-types.js";
-import type { Stoppable } from "../stage.js";
+import type { Stoppable } from "../stage/stop.js";
 import { shortageOf } from "../store/disk.js";
 import type { HubAccess } from "./hub/access.js";
 import type { Wanted } from "./hub/download.js";

@@ -4,7 +4,7 @@ import { packWriteFailed, RagError } from "../core/errors.js";
 import { sha256 } from "../core/hash.js";
 import { DATASET_METADATA, type DatasetName } from "../schema/dataset-metadata.js";
 import { formatModelsLock } from "../schema/models-lock.js";
-import type { Stoppable } from "../stage.js";
+import type { Stoppable } from "../stage/stop.js";
 import { writeAtomic } from "../store/atomic.js";
 import { ROOT_LOCK } from "./lock-file.js";
 import { copyFile, filesToCopy } from "./pack-copy.js";

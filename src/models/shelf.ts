@@ -1,7 +1,7 @@
 import { unusableModel } from "../core/errors.js";
 import type { LocatedModel, ModelCard, ModelRole } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
-import type { Session } from "../stage.js";
+import type { Session } from "../stage/context.js";
 import { type HubAccess, type HubLimits, usualLimits } from "./hub/access.js";
 import { locateModels, type Places } from "./locate.js";
 import { findModel, modelRows } from "./registry.js";

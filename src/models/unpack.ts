@@ -13,7 +13,9 @@ import {
 } from "../core/errors.js";
 import type { CachePack, PackedModel } from "../schema/cache-types.js";
 import type { ModelsLock } from "../schema/models-lock.js";
-import { contextOf, type Session, type Stoppable, underStop, withCard } from "../stage.js";
+import { contextOf, type Session } from "../stage/context.js";
+import { withCard } from "../stage/present.js";
+import { type Stoppable, underStop } from "../stage/stop.js";
 import { writeAtomic } from "../store/atomic.js";
 import { freeBytes } from "../store/disk.js";
 import { openFolderAside } from "../store/folder-aside.js";

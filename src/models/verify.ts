@@ -1,7 +1,9 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { CacheFile, CacheReport } from "../schema/cache-types.js";
-import { contextOf, type Session, underStop, withCard } from "../stage.js";
+import { contextOf, type Session } from "../stage/context.js";
+import { withCard } from "../stage/present.js";
+import { underStop } from "../stage/stop.js";
 import { PARTIAL_ENDING } from "./hub/layout.js";
 import { locateModel, type MissingFiles, type Places } from "./locate.js";
 import { wantedCards } from "./prime.js";

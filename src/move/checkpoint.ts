@@ -1,6 +1,7 @@
 import { checkpointCard } from "../charts/card-session-pack.js";
 import type { SessionPack } from "../schema/session-pack-types.js";
-import { type Session, withCard } from "../stage.js";
+import type { Session } from "../stage/context.js";
+import { withCard } from "../stage/present.js";
 import { type PackSessionOptions, packSession } from "./pack.js";
 
 /**

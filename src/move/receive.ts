@@ -12,7 +12,7 @@ import {
   unpackingStopped,
 } from "../core/errors.js";
 import type { SessionFile } from "../schema/session-file.js";
-import { type Stoppable, withStop } from "../stage.js";
+import { type Stoppable, withStop } from "../stage/stop.js";
 import { makeFolders, syncFolder, writeAtomic } from "../store/atomic.js";
 import { requireSpace } from "../store/disk.js";
 import { type FolderAside, openFolderAside } from "../store/folder-aside.js";

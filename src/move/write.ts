@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { type ZipSource, zipOf } from "../archive/write-zip.js";
 import { RagError, sessionNotPackable, sessionPackNotVerified, sessionPackWriteFailed } from "../core/errors.js";
 import { formatSessionPack, SESSION_PACK_FILE, type SessionPackFile } from "../schema/session-pack.js";
-import type { Stoppable } from "../stage.js";
+import type { Stoppable } from "../stage/stop.js";
 import { makeFolders, openAtomic, removeLeftovers, type Written } from "../store/atomic.js";
 import { requireSpace } from "../store/disk.js";
 import type { DiskQuota } from "../store/quota.js";

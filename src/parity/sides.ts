@@ -6,9 +6,9 @@ import { fuse } from "../fuse/run.js";
 import { shelfOf } from "../models/shelf.js";
 import { rerank } from "../rerank/run.js";
 import type { ModelCard } from "../schema/model-types.js";
-import { openSession } from "../session.js";
+import { openSession } from "../session/open.js";
 import { runSparse } from "../sparse/run.js";
-import type { Session } from "../stage.js";
+import type { Session } from "../stage/context.js";
 import type { Side } from "./artefacts.js";
 
 /** What is asked does not matter: no ranking is compared. */

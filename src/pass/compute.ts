@@ -4,7 +4,7 @@ import { requireDtype } from "../runtime/devices/dtype.js";
 import { CPU, type UsableDevice } from "../runtime/devices/types.js";
 import { padBatch } from "../runtime/tokenizer.js";
 import type { DeviceKind } from "../schema/device-types.js";
-import type { StageWork } from "../stage.js";
+import type { StageWork } from "../stage/work.js";
 import { driveAll, type FailedRow } from "./drive.js";
 import { withFleet } from "./fleet.js";
 import { frameWriter, type PassJournal, type PreparedBatch, rowsIn } from "./frames.js";

@@ -6,7 +6,7 @@ import { withLeases } from "../runtime/lease.js";
 import { type Reading, type Sampler, startSampler } from "../runtime/sampler.js";
 import type { DeviceEvent, DeviceReport, MemoryLimits } from "../schema/device-types.js";
 import type { BatchRecord } from "../schema/types.js";
-import type { StageWork } from "../stage.js";
+import type { StageWork } from "../stage/work.js";
 import type { PassInput } from "./input.js";
 import { type Member, openMember } from "./member.js";
 import type { Tuning } from "./tuning.js";

@@ -2,7 +2,7 @@ import { stopped } from "../core/errors.js";
 import { joinRows, packOutput, type RowKind, splitRows } from "../runtime/row-bytes.js";
 import type { DenseBatch, SparseBatch, TokenBatch, TokenizedText } from "../runtime/types.js";
 import type { BatchRecord } from "../schema/types.js";
-import type { StageWork } from "../stage.js";
+import type { StageWork } from "../stage/work.js";
 import type { Journal } from "../store/journal.js";
 import type { MemorySample } from "../telemetry/recorder.js";
 import type { PassInput, PreparedRow } from "./input.js";

@@ -2,7 +2,8 @@ import { ENCODER_VERSION } from "../runtime/encoder-version.js";
 import type { DeviceKind } from "../schema/device-types.js";
 import type { KeptRows } from "../schema/kept-rows.js";
 import type { LocatedModel } from "../schema/model-types.js";
-import type { Session, StageWork } from "../stage.js";
+import type { Session } from "../stage/context.js";
+import type { StageWork } from "../stage/work.js";
 import { type VectorCache, vectorCacheOf } from "../store/vector-cache.js";
 
 /** The rows that are kept of a model's passes over documents; null where none are. */

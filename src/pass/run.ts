@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { inPass } from "../core/errors.js";
 import { canonicalJson, sha256 } from "../core/hash.js";
 import { ENCODER_VERSION } from "../runtime/encoder-version.js";
-import type { StageWork } from "../stage.js";
+import type { StageWork } from "../stage/work.js";
 import { openJournal } from "../store/journal.js";
 import { journalName } from "../store/layout.js";
 import { computeRows } from "./compute.js";

@@ -6,7 +6,7 @@ import type { KeptRows } from "../schema/kept-rows.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
 import type { Query, StageName } from "../schema/types.js";
-import type { StageWork } from "../stage.js";
+import type { StageWork } from "../stage/work.js";
 import type { PreparedRow } from "./input.js";
 import type { Measured } from "./plan.js";
 import { type Pass, runPass } from "./run.js";

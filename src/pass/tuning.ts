@@ -2,7 +2,7 @@ import { limitsOf } from "../budget/limits.js";
 import { openBudget } from "../budget/open.js";
 import type { BatchBudget, RememberedBudget } from "../budget/types.js";
 import type { UsableDevice } from "../runtime/devices/types.js";
-import type { StageWork } from "../stage.js";
+import type { StageWork } from "../stage/work.js";
 import type { PassInput } from "./input.js";
 
 /** How devices find out how large their batches may be, and what they found in earlier passes. */

@@ -4,7 +4,7 @@ import { readSimulation } from "../runtime/simulated/devices.js";
 import type { DeviceKind } from "../schema/device-types.js";
 import { namedSimulations } from "../schema/simulated.js";
 import type { SimulatedGpu } from "../schema/simulated-types.js";
-import type { SessionContext } from "../stage.js";
+import type { SessionContext } from "../stage/context.js";
 
 /** A device that is planned for. */
 export interface PlannedDevice {

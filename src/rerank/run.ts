@@ -5,7 +5,11 @@ import { runTextPass } from "../pass/texts.js";
 import { unpackDense } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { FusedRun, Query, QueryRanking, QuerySet, RankedCandidate, RerankRun, Skipped } from "../schema/types.js";
-import { contextOf, modelUse, runStage, type Session, type StageWork, skipped } from "../stage.js";
+import { contextOf, type Session } from "../stage/context.js";
+import { modelUse } from "../stage/models.js";
+import { skipped } from "../stage/present.js";
+import { runStage } from "../stage/run.js";
+import type { StageWork } from "../stage/work.js";
 import { type ChunkReader, openChunkReader } from "../store/chunks.js";
 import { rerankRunBytes } from "../store/estimate.js";
 

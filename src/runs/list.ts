@@ -1,5 +1,5 @@
 import { type RunsTable, runsTable } from "../charts/tables.js";
-import { contextOf, type Session } from "../stage.js";
+import { contextOf, type Session } from "../stage/context.js";
 import { runFolders } from "../store/inventory.js";
 import { relate } from "./table.js";
 

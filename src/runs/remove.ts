@@ -1,5 +1,7 @@
 import type { RunRemoval } from "../schema/run-types.js";
-import { contextOf, type Session, underStop, withCard } from "../stage.js";
+import { contextOf, type Session } from "../stage/context.js";
+import { withCard } from "../stage/present.js";
+import { underStop } from "../stage/stop.js";
 import { freeBytes } from "../store/disk.js";
 import { runFolders } from "../store/inventory.js";
 import { removeFolders } from "../store/remove.js";

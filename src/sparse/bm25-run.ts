@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { histogram } from "../core/histogram.js";
 import { pacer } from "../runtime/pace.js";
 import type { SparseVectors } from "../schema/types.js";
-import type { StageWork } from "../stage.js";
+import type { StageWork } from "../stage/work.js";
 import { openSparseWriter } from "../store/arrays.js";
 import { writeAtomic } from "../store/atomic.js";
 import type { ChunkReader } from "../store/chunks.js";

@@ -6,7 +6,8 @@ import { runQueryPass } from "../pass/texts.js";
 import { unpackSparse } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Query, SparseRun, SparseVectors } from "../schema/types.js";
-import type { SessionContext, StageWork } from "../stage.js";
+import type { SessionContext } from "../stage/context.js";
+import type { StageWork } from "../stage/work.js";
 import { type Bm25Options, bm25Query, vocabularyIndex } from "./bm25.js";
 
 /**

@@ -17,26 +17,26 @@ const rooms: Record<string, readonly string[]> = {
   charts: ["schema", "core", "telemetry"],
   lineage: ["schema", "core", "store", "runtime"],
   care: ["schema", "core", "store"],
-  "stage.ts": ["schema", "core", "store", "telemetry", "runtime", "charts", "lineage", "care"],
-  pass: ["schema", "core", "store", "telemetry", "budget", "runtime", "stage.ts"],
+  stage: ["schema", "core", "store", "telemetry", "runtime", "charts", "lineage", "care"],
+  pass: ["schema", "core", "store", "telemetry", "budget", "runtime", "stage"],
   ...Object.fromEntries(
     ["models", "chunk", "dense", "sparse", "fuse", "rerank", "export"].map((stage) => [
       stage,
-      ["schema", "core", "store", "archive", "telemetry", "runtime", "lineage", "stage.ts", "pass"],
+      ["schema", "core", "store", "archive", "telemetry", "runtime", "lineage", "stage", "pass"],
     ]),
   ),
-  move: ["schema", "core", "store", "archive", "charts", "stage.ts"],
-  cache: ["schema", "core", "store", "pass", "stage.ts"],
-  plan: ["schema", "core", "store", "budget", "runtime", "pass", "stage.ts"],
-  "look.ts": ["schema", "core", "store", "charts", "models", "stage.ts"],
-  runs: ["schema", "core", "store", "charts", "stage.ts"],
-  "explain.ts": ["schema", "core", "store", "lineage", "stage.ts"],
-  "stale.ts": ["schema", "stage.ts"],
-  "session.ts": ["schema", "core", "store", "runtime", "lineage", "care", "models", "chunk", "move", "stage.ts"],
+  move: ["schema", "core", "store", "archive", "charts", "stage"],
+  cache: ["schema", "core", "store", "pass", "stage"],
+  plan: ["schema", "core", "store", "budget", "runtime", "pass", "stage"],
+  "look.ts": ["schema", "core", "store", "charts", "models", "stage"],
+  runs: ["schema", "core", "store", "charts", "stage"],
+  "explain.ts": ["schema", "core", "store", "lineage", "stage"],
+  "stale.ts": ["schema", "stage"],
+  session: ["schema", "core", "store", "runtime", "lineage", "care", "models", "chunk", "move", "stage"],
   parity: [
     ...["schema", "core", "store", "runtime", "models", "chunk", "dense", "sparse", "fuse", "rerank", "export"],
-    "stage.ts",
-    "session.ts",
+    "stage",
+    "session",
   ],
   "index.ts": [
     "schema",
@@ -56,16 +56,16 @@ const rooms: Record<string, readonly string[]> = {
     "move",
     "parity",
     "plan",
-    "stage.ts",
+    "stage",
     "look.ts",
     "explain.ts",
     "stale.ts",
-    "session.ts",
+    "session",
   ],
   notebook: ["core", "store"],
-  kit: ["schema", "core", "store", "archive", "models", "stage.ts", "notebook"],
-  doctor: ["schema", "core", "store", "runtime", "models", "stage.ts", "notebook"],
-  cli: ["core", "notebook", "kit", "doctor", "session.ts", "index.ts"],
+  kit: ["schema", "core", "store", "archive", "models", "stage", "notebook"],
+  doctor: ["schema", "core", "store", "runtime", "models", "stage", "notebook"],
+  cli: ["core", "notebook", "kit", "doctor", "session", "index.ts"],
 };
 
 /** The code that encodes a query stands beside the code that encodes the documents: searching may use it, and nothing else of those rooms. */
@@ -167,7 +167,7 @@ test("only the session reads the environment; the inference process inherits it,
   const readers = files.filter((file) => /\bprocess\.env\b/.test(readFileSync(join(src, file), "utf8")));
   assert.deepEqual(readers.filter((file) => !["cli", "notebook"].includes(roomOf(file))).sort(), [
     "runtime/child.ts",
-    "session.ts",
+    "session/open.ts",
   ]);
 });
 
@@ -180,7 +180,7 @@ test("nothing imports the kernel: it is found in the running process", () => {
 
 test("the rule can fail: a forbidden import is seen", () => {
   assert.ok(
-    all.some(({ file, target }) => file === "pass/run.ts" && target === "../stage.js"),
+    all.some(({ file, target }) => file === "pass/run.ts" && target === "../stage/work.js"),
     "imports are found at all",
   );
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import * as rag from "../../dist/index.js";
-import { bindContext, contextOf } from "../../dist/stage.js";
+import { bindContext, contextOf } from "../../dist/stage/context.js";
 import { corpusOf, modelsCopy, sampleOptions, scratch, smallCorpus } from "../lib/sample.ts";
 
 const texts = ["when does the water turn?"];

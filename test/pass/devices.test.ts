@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SimulatedFault } from "../../dist/schema/simulated-types.js";
+import { readBudgets } from "../../dist/store/budgets.js";
+import { layoutOf } from "../../dist/store/layout.js";
 import { GIB } from "../runtime/lib/simulated.ts";
 import { journaledRows, type SimulatedResult, simulatedPass } from "./lib/simulated-pass.ts";
 
@@ -136,10 +138,15 @@ test("what a pass found about its batches is kept for the next one, which begins
   const first = await simulatedPass({ gpus, lengths: many });
   whole(first);
   assert.ok(first.notes.includes("batches_found"));
-  // The first batch is a small one always: it is taken before the model is loaded.
-  const [, small] = first.telemetry.batches;
+  const { file } = await readBudgets(layoutOf(first.dir));
+  const found = file.budgets[0]?.budget.buckets.find(({ upTo }) => upTo === 128);
+  assert.ok(found, "rows of up to 128 tokens have a budget");
   const next = await simulatedPass({ gpus, lengths: many, budgetsFrom: first.dir });
   whole(next);
-  const [, begun] = next.telemetry.batches;
-  assert.ok((begun?.rows as number) > 4 * (small?.rows as number), `${small?.rows} rows, then ${begun?.rows}`);
+  // The first batch is a small one always: it is taken before the model is loaded.
+  const second = next.telemetry.batches.find(({ index }) => index === 1);
+  assert.ok(
+    (second?.paddedTokens as number) > found.tokens / 2,
+    `${second?.paddedTokens} tokens, ${found.tokens} were found`,
+  );
 });

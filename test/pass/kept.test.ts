@@ -8,8 +8,8 @@ import { CPU } from "../../dist/runtime/devices/types.js";
 import { splitRows, unpackDense } from "../../dist/runtime/row-bytes.js";
 import type { KeptRows } from "../../dist/schema/kept-rows.js";
 import type { LocatedModel } from "../../dist/schema/model-types.js";
-import type { StageWork } from "../../dist/stage.js";
-import { contextOf } from "../../dist/stage.js";
+import { contextOf } from "../../dist/stage/context.js";
+import type { StageWork } from "../../dist/stage/work.js";
 import { startRecorder } from "../../dist/telemetry/recorder.js";
 import { sampleOptions, scratch } from "../lib/sample.ts";
 

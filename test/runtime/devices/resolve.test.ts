@@ -7,7 +7,7 @@ import { dtypeFor, requireDtype } from "../../../dist/runtime/devices/dtype.js";
 import { deviceKindOf } from "../../../dist/runtime/devices/kind.js";
 import { usableDevices } from "../../../dist/runtime/devices/resolve.js";
 import { CPU } from "../../../dist/runtime/devices/types.js";
-import { contextOf } from "../../../dist/stage.js";
+import { contextOf } from "../../../dist/stage/context.js";
 import { envWith, fakeSmi } from "../../lib/gpus.ts";
 import { sampleOptions, scratch } from "../../lib/sample.ts";
 
