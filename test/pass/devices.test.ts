@@ -143,3 +143,22 @@ test("what a pass found about its batches is kept for the next one, which begins
   const [, begun] = next.telemetry.batches;
   assert.ok((begun?.rows as number) > 4 * (small?.rows as number), `${small?.rows} rows, then ${begun?.rows}`);
 });
+
+test("batches that an interrupted attempt had cut are told by the attempt that ends the pass", async () => {
+  const settings = { tokenBudget: 4096 };
+  const faults: SimulatedFault[] = [{ batch: 2, kind: "out_of_memory" }];
+  const cut = await simulatedPass({
+    gpus: [{ ...FAST, faults }],
+    lengths,
+    settings,
+    due: (done) => done >= 150,
+  });
+  assert.equal(cut.error?.code, "stopped");
+  assert.deepEqual(kinds(cut), ["halved"]);
+  const goneOn = await simulatedPass({ gpus: [FAST], lengths, settings, dir: cut.dir });
+  whole(goneOn);
+  assert.deepEqual(kinds(goneOn), []);
+  assert.ok(goneOn.notes.includes("plan_changed"), `${goneOn.notes}`);
+  const again = await simulatedPass({ gpus: [FAST], lengths, settings, dir: cut.dir });
+  assert.ok(again.notes.includes("plan_changed"), "nothing is left to compute");
+});
