@@ -144,6 +144,20 @@ test("what a pass found about its batches is kept for the next one, which begins
   assert.ok((begun?.rows as number) > 4 * (small?.rows as number), `${small?.rows} rows, then ${begun?.rows}`);
 });
 
+test("a device on which no row fits, though figures say that it should, is an error with the device's own words", async () => {
+  const faults: SimulatedFault[] = [{ batch: 0, kind: "out_of_memory", times: 10_000 }];
+  const { error, telemetry } = await simulatedPass({ gpus: [{ ...FAST, faults }], lengths });
+  assert.equal(error?.code, "model_too_large_for_device");
+  assert.match(
+    error?.message ?? "",
+    /does not fit on simulated:0, though it should need.*The device says: "[^\\]*(out of memory|ALLOC_FAILED|Failed to allocate).*doctor\(session\)/,
+  );
+  assert.ok(
+    telemetry.events.every(({ words }) => !words.startsWith("Model ")),
+    "an event has the device's words alone",
+  );
+});
+
 test("batches that an interrupted attempt had cut are told by the attempt that ends the pass", async () => {
   const settings = { tokenBudget: 4096 };
   const faults: SimulatedFault[] = [{ batch: 2, kind: "out_of_memory" }];
