@@ -346,5 +346,8 @@ test("gpus numbers simulated GPUs too; a number that none has is an error", asyn
     );
   assert.deepEqual(await named(null), ["simulated:0", "simulated:1"]);
   assert.deepEqual(await named([1]), ["simulated:1"]);
-  await assert.rejects(named([1, 5]), { code: "device_not_usable", message: /gpus names 5, and the simulation has 0, 1/ });
+  await assert.rejects(named([1, 5]), {
+    code: "device_not_usable",
+    message: /gpus names 5, and the simulation has 0, 1/,
+  });
 });
