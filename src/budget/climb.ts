@@ -4,6 +4,8 @@ export interface Climb {
   readonly target: number;
   /** Tokens of the batches that ran best, and their throughput; null before any ran. */
   best(): { readonly tokens: number; readonly tokensPerSecond: number } | null;
+  /** Whether the best size was found, and not only the best so far. */
+  readonly settled: boolean;
   /** Learns from a batch that was computed. @param work arithmetic that it took, so that lengths compare */
   ran(tokens: number, length: number, work: number, seconds: number): void;
   /** A batch of so many tokens did not fit. */
@@ -68,6 +70,9 @@ export function startClimb(first: number, settled: boolean): Climb {
     get target() {
       return target;
     },
+    get settled() {
+      return chances <= 0;
+    },
     best() {
       if (levels.length === 0) return null;
       const { tokens, tokensPerSecond } = kept();
@@ -86,11 +91,15 @@ export function startClimb(first: number, settled: boolean): Climb {
       const rate = work / Math.max(seconds, 1e-6);
       if (rate > level.rate) Object.assign(level, { rate, tokensPerSecond: tokens / Math.max(seconds, 1e-6) });
       const isLargest = levels.every((other) => other.tokens <= level.tokens);
-      if (chances > 0 && level.batches >= BATCHES && isLargest) decide(level, length);
+      // Behind a shrinking, a larger batch may still come back that was begun before.
+      const isWanted = isLargest || tokens + length > target;
+      if (chances > 0 && level.batches >= BATCHES && isWanted) decide(level, length);
     },
     shrink(tokens) {
       for (let at = levels.length - 1; at >= 0; at--) if ((levels[at] as Level).tokens >= tokens) levels.splice(at, 1);
       target = Math.min(target, tokens / 2);
+      // What was found is void, and the cause may pass: the climb begins again from here.
+      chances = CHANCES;
     },
   };
 }

@@ -33,8 +33,16 @@ export function openBudget({ shape, limits, baseBytes, loadedBytes, remembered }
     remembered?.bytesFactor ?? null,
     new Map(before.flatMap(({ upTo, measured }) => (measured ? [[upTo, measured]] : []))),
   );
+  // What is expected to fit failed because something else had the memory, which may be over.
+  const stillTooMany = (tokens: number | null, upTo: number) =>
+    tokens !== null && memory.expected(Math.max(1, tokens / upTo), Math.min(tokens, upTo)) > limits.softBytes
+      ? tokens
+      : null;
   const buckets = new Map<number, Bucket>(
-    before.map(({ upTo, tokens, tooMany }) => [upTo, { upTo, climb: startClimb(tokens, true), tooMany }]),
+    before.map(({ upTo, tokens, settled, tooMany }) => [
+      upTo,
+      { upTo, climb: startClimb(tokens, settled), tooMany: stillTooMany(tooMany, upTo) },
+    ]),
   );
 
   const bucketFor = (length: number): Bucket => {
@@ -79,8 +87,12 @@ export function openBudget({ shape, limits, baseBytes, loadedBytes, remembered }
         .sort((a, b) => a.upTo - b.upTo)
         .flatMap(({ upTo, climb, tooMany }) => {
           const best = climb.best();
-          if (!best) return before.filter((bucket) => bucket.upTo === upTo);
-          return [{ upTo, ...best, tooMany, measured: memory.measured(upTo) }];
+          const earlier = before.find((bucket) => bucket.upTo === upTo);
+          if (!best) return earlier ?? [];
+          // A pass of a few rows never had a batch of the size that it began with, and says nothing against it.
+          if (earlier && best.tokens < earlier.tokens && climb.target >= earlier.tokens)
+            return { ...earlier, tooMany, measured: memory.measured(upTo) };
+          return [{ upTo, ...best, settled: climb.settled, tooMany, measured: memory.measured(upTo) }];
         }),
     }),
   };

@@ -50,6 +50,8 @@ export interface RememberedBudget {
     /** Tokens of the best batch, padding included, and its throughput in tokens a second. */
     readonly tokens: number;
     readonly tokensPerSecond: number;
+    /** Whether larger ones were tried and were no faster: a pass of few rows ends before that. */
+    readonly settled: boolean;
     /** Fewest tokens, padding included, that did not fit; null where all did. */
     readonly tooMany: number | null;
     /** A batch of which it is known what it took at most; null where no reading told. */

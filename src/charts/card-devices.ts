@@ -20,13 +20,19 @@ const told: Readonly<Record<DeviceEvent["kind"], string>> = {
 };
 
 /** Tables of what each device did, and of the turns on it; none for a stage that ran on the CPU alone. */
-export function deviceTables({ devices, leases, memory }: StageTelemetry): DetailTable[] {
+export function deviceTables({ devices, leases, memory, batches }: StageTelemetry): DetailTable[] {
   const gpus = devices.filter(({ device }) => device.kind !== "cpu");
   if (gpus.length === 0) return [];
   const capOf = (name: string) => memory.find(({ device }) => device === name)?.capBytes ?? null;
+  const mine = devices.reduce((sum, report) => sum + report.batches, 0);
+  // A run that went on counts the batches of earlier attempts too, and nobody reported of the devices then.
+  const part =
+    mine < batches.length
+      ? `, the last attempt's ${count(mine)} of ${counted(batches.length, "batch", "batches")}`
+      : "";
   return [
     {
-      title: "Devices",
+      title: `Devices${part}`,
       columns: [
         "Device",
         "Model",

@@ -665,7 +665,8 @@ export function inferenceProcessDied(
       : "";
   return new RagError(
     "inference_process_died",
-    `The inference process of model ${quote(model)} died with ${end}. ${last}.${memory}`,
+    `The inference process of model ${quote(model)} died with ${end}. ${last}.${memory || " If it dies there again, see what doctor(session) says of the device."}`,
+    { cause: `${end}. ${last}` },
   );
 }
 
@@ -682,7 +683,14 @@ export function inferenceFailed(model: string, rows: number, length: number, wor
   return new RagError(
     "inference_failed",
     `Model ${quote(model)} failed on a batch of ${rows} rows of ${length} tokens: ${quoteEnd(words)}. If memory was short, lower tokenBudget; if an index was out of bounds, the tokenizer or the length limit is not this model's.`,
+    { cause: words },
   );
+}
+
+/** What a device or its process said, where an error hands that on; else the error's own message. */
+export function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return typeof error.cause === "string" ? error.cause : error.message;
 }
 
 /** Memory did not do for a batch, or for loading the model (`batch` null); the process lives on. */
@@ -695,6 +703,7 @@ export function outOfMemory(
   return new RagError(
     "out_of_memory",
     `Model ${quote(model)} ran out of memory ${what}: ${quoteEnd(words)}. ${batch ? "Lower tokenBudget" : "Choose a smaller model, or weights of a smaller dtype"}, or end what else uses that memory.`,
+    { cause: words },
   );
 }
 
@@ -724,21 +733,31 @@ export function rowsFailed(
   const devices = [...new Set(rows.map(({ device }) => device))].join(", ");
   return new RagError(
     "rows_failed",
-    `${rows.length} rows do not fit on ${devices} even alone, in a fresh process: ${list.join(", ")}${more}. The last one said: ${quoteEnd(words)}. All other rows are done and kept. Open the session with failedRows: "cpu" and run the cell again, so that the CPU computes these, or cut the chunks shorter, or take a model with a shorter limit.`,
+    `${rows.length === 1 ? "1 row does" : `${rows.length} rows do`} not fit on ${devices} even alone, in a fresh process: ${list.join(", ")}${more}. The last one said: ${quoteEnd(words)}. All other rows are done and kept. Open the session with failedRows: "cpu" and run the cell again, so that the CPU computes these, or cut the chunks shorter, or take a model with a shorter limit.`,
   );
 }
 
-/** A model whose weights, or whose smallest batch, are more than may be used of a device's memory. */
+/**
+ * A model whose weights, or whose smallest batch, are more than may be used of a device's memory.
+ *
+ * @param words what the device said; null where it was not asked
+ */
 export function modelTooLargeForDevice(
   model: string,
   device: string,
   figures: { readonly neededBytes: number; readonly limitBytes: number; readonly weightBytes: number },
+  words: string | null = null,
 ): RagError {
   const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-  return new RagError(
-    "model_too_large_for_device",
-    `Model ${quote(model)} needs about ${gb(figures.neededBytes)} on ${device}, ${gb(figures.weightBytes)} of it for its weights, and ${gb(figures.limitBytes)} may be used there. Take weights of a smaller dtype or a smaller model, raise memoryCapBytes where the device has more, or pass device: "cpu".`,
-  );
+  const { neededBytes, limitBytes, weightBytes } = figures;
+  const needed = `about ${gb(neededBytes)}, ${gb(weightBytes)} of it for its weights, and ${gb(limitBytes)} may be used there`;
+  const otherwise = `take weights of a smaller dtype or a smaller model, raise memoryCapBytes where the device has more, or pass device: "cpu".`;
+  // Figures that say that it fits explain nothing: something else has the memory.
+  const told =
+    words !== null && neededBytes <= limitBytes
+      ? `Model ${quote(model)} does not fit on ${device}, though it should need ${needed}. The device says: ${quoteEnd(words)}. See in doctor(session) what else uses its memory, and end that; or ${otherwise}`
+      : `Model ${quote(model)} needs on ${device} ${needed}. T${otherwise.slice(1)}`;
+  return new RagError("model_too_large_for_device", told);
 }
 
 /** A batch whose arrays don't fit its shape. */

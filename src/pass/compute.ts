@@ -9,7 +9,6 @@ import { driveAll, type FailedRow } from "./drive.js";
 import { withFleet } from "./fleet.js";
 import { frameWriter, type PassJournal, type PreparedBatch, rowsIn } from "./frames.js";
 import type { PassInput } from "./input.js";
-import type { PassPlan } from "./plan.js";
 import { type Piece, workQueue } from "./queue.js";
 import { batchRule } from "./rule.js";
 import { openTuning } from "./tuning.js";
@@ -20,51 +19,74 @@ import { openTuning } from "./tuning.js";
  * @throws RagError `rows_failed` where single rows fit on no GPU and the settings do not give them to the CPU; those of the devices
  */
 export async function computeRows(work: StageWork, input: PassInput, journal: PassJournal): Promise<void> {
+  await computeWaiting(work, input, journal);
+  notePlan(work, input, journal);
+  await noteCpu(work, input, journal);
+}
+
+async function computeWaiting(work: StageWork, input: PassInput, journal: PassJournal): Promise<void> {
   const { pieces, lengths } = await waitingPieces(work.deviceKind, input, journal);
   if (pieces.length === 0) return;
   const devices = await work.devices();
   for (const device of devices) requireDtype(input.model.card, input.model.dtype, device);
   const failed = await computeOn(work, input, journal, devices, pieces, lengths);
-  notePlan(work, input, journal.plan);
   if (failed.length === 0) return;
-  const named = await Promise.all(
-    failed.map(async ({ row, length, device }) => ({ name: await input.nameOf(row), length, device })),
-  );
-  const words = failed.at(-1)?.words as string;
   if (input.settings.failedRows === "error" || devices.every(({ kind }) => kind === "cpu"))
-    throw rowsFailed(named, words);
-  const short = named.slice(0, 20).map(({ name, length }) => `${name} (${length} tokens)`);
-  const more = named.length > short.length ? ` and ${named.length - short.length} more` : "";
-  work.note(
-    "rows_on_cpu",
-    `${input.model.card.key}: ${failed.length} rows do not fit on a GPU even alone, and the CPU computed them: ${short.join(", ")}${more}.`,
-    failed.length,
-  );
+    throw rowsFailed(await named(input, failed), failed.at(-1)?.words as string);
   const rest = piecesOf(
     failed.map(({ row }) => row),
     lengths,
     batchRule("cpu", input),
   );
   const again = await computeOn(work, input, journal, [CPU], rest, lengths);
-  if (again.length > 0) throw rowsFailed(named, again.at(-1)?.words as string);
+  if (again.length > 0) throw rowsFailed(await named(input, again), again.at(-1)?.words as string);
 }
 
-/** Says where the batches did not follow a plan that stood before: their sizes decide the last bits of vectors. */
-function notePlan(work: StageWork, { model }: PassInput, plan: PassPlan): void {
+async function named(input: PassInput, failed: readonly FailedRow[]) {
+  return Promise.all(
+    failed.map(async ({ row, length, device }) => ({ name: await input.nameOf(row), length, device })),
+  );
+}
+
+/**
+ * Says where the batches did not follow a plan that stood before: their sizes decide the last bits of vectors. The journal
+ * tells, since an attempt that was interrupted may have cut them.
+ */
+function notePlan(work: StageWork, { model }: PassInput, { plan, frames }: PassJournal): void {
   const { key } = model.card;
   const cosine = model.dtype === "fp16" ? "1e-3" : "1e-6";
-  if (plan.queue !== null)
+  if (plan.queue !== null && plan.queue.rows.length > 0)
     work.note(
       "batches_found",
       `${key}: the devices found out how large their batches may be. Another run may cut them otherwise, and vectors then differ in their last bits (cosine at least 1 - ${cosine}). deterministic: true makes a plan and keeps to it.`,
     );
-  const halved = work.recorder.events().filter((event) => event.model === key && event.kind === "halved").length;
-  if (plan.queue === null && halved > 0)
+  const computed = new Set(frames.map(({ meta }) => meta.rows.join()));
+  const changed = (plan.batches ?? []).filter(({ rows }) => !computed.has(rows.join())).length;
+  if (changed > 0)
     work.note(
       "plan_changed",
-      `${key}: ${halved} batches of the plan did not fit and were cut, so vectors may differ in their last bits from a run in which they fit (cosine at least 1 - ${cosine}).`,
-      halved,
+      `${key}: ${changed} batches of the plan did not fit and were cut, so vectors may differ in their last bits from a run in which they fit (cosine at least 1 - ${cosine}).`,
+      changed,
     );
+}
+
+/** Says which rows the CPU computed beside GPUs, in whatever attempt that was. */
+async function noteCpu(work: StageWork, input: PassInput, { frames }: PassJournal): Promise<void> {
+  if (work.deviceKind === "cpu") return;
+  const rows = frames.flatMap(({ meta }) => (meta.record?.device === CPU.name ? meta.rows : []));
+  if (rows.length === 0) return;
+  const short = await Promise.all(
+    rows.slice(0, 20).map(async (row) => {
+      const { ids } = (await input.row(row)).tokens();
+      return `${await input.nameOf(row)} (${ids.length} tokens)`;
+    }),
+  );
+  const more = rows.length > short.length ? ` and ${rows.length - short.length} more` : "";
+  work.note(
+    "rows_on_cpu",
+    `${input.model.card.key}: ${rows.length} rows do not fit on a GPU even alone, and the CPU computed them: ${short.join(", ")}${more}.`,
+    rows.length,
+  );
 }
 
 async function computeOn(

@@ -1,4 +1,4 @@
-import { batchTooLarge, outOfMemory, RagError } from "../core/errors.js";
+import { batchTooLarge, outOfMemory, RagError, wordsOf } from "../core/errors.js";
 import type { BatchReport } from "../runtime/types.js";
 import type { DeviceEvent } from "../schema/device-types.js";
 import type { MemorySample } from "../telemetry/recorder.js";
@@ -118,6 +118,7 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
   /** Computes a claim, whatever it takes; what is left of it goes back to the queue. */
   const compute = async (member: Member, claim: Claim): Promise<void> => {
     const batch = await claim.batch;
+    if (error) return;
     const { rows, length } = batch.padded;
     try {
       await member.load();
@@ -170,7 +171,7 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
     if (step === "fail_row") {
       tell("row_failed");
       failed.push({ row: piece.rows[0] as number, length, device: member.device.name, words });
-      if (!known && ++failedInARow >= MOST_FAILED_IN_A_ROW) throw member.tooSmall(length);
+      if (!known && ++failedInARow >= MOST_FAILED_IN_A_ROW) throw member.tooSmall(length, words);
       if (failedInARow === DEFER_AFTER && !deferred) {
         // Each long row would cost a process. Shorter ones tell how much a row takes, and then it is known which are too long.
         deferred = true;
@@ -188,8 +189,23 @@ export async function driveAll(input: DriveInput): Promise<FailedRow[]> {
       retries.set(member, { ...piece, fixed: true, restarts: piece.restarts + 1 });
     } else {
       tell(step);
-      if (step === "new_session") await member.renew();
       retries.set(member, { ...piece, fixed: true });
+      if (step === "new_session") await renew(member, tell);
+    }
+  };
+
+  /** A process that can make no other session, or was ended for its memory meanwhile, has had its chance: the next rung is a fresh one. */
+  const renew = async (member: Member, tell: (kind: DeviceEvent["kind"]) => void): Promise<void> => {
+    try {
+      await member.renew();
+    } catch (cause) {
+      if (error) return;
+      if (cause instanceof RagError && cause.code === "stopped") throw cause;
+      if (member.watchdog) tell("watchdog");
+      await member.end();
+      member.watchdog = null;
+      member.rung = rungAfter("new_process", member.rung);
+      tell("new_process");
     }
   };
 
@@ -239,8 +255,4 @@ function troubleOf(cause: unknown, member: Member): Trouble | null {
   if (cause.code === "inference_timeout") return "timeout";
   if (cause.code === "inference_failed") return "refused";
   return null;
-}
-
-function wordsOf(cause: unknown): string {
-  return cause instanceof Error ? (cause.message.split("\n", 1)[0] as string) : String(cause);
 }

@@ -1,6 +1,6 @@
 import type { BatchBudget } from "../budget/types.js";
 import { rowsWithin } from "../core/batches.js";
-import { modelTooLargeForDevice, RagError } from "../core/errors.js";
+import { modelTooLargeForDevice, RagError, wordsOf } from "../core/errors.js";
 import type { UsableDevice } from "../runtime/devices/types.js";
 import { openEncoder } from "../runtime/encoder.js";
 import type { BatchReport, DenseBatch, Encoder, EncoderOptions, SparseBatch, TokenBatch } from "../runtime/types.js";
@@ -49,8 +49,8 @@ export interface Member {
   load(): Promise<Encoder>;
   /** Rows of a length that a batch may have; 0 where not even one is expected to fit. */
   rowsFor(length: number): number;
-  /** The error for a device on which nothing fits. */
-  tooSmall(length: number): RagError;
+  /** The error for a device on which nothing fits. @param words what it said last */
+  tooSmall(length: number, words: string): RagError;
   /** Why not even one row of this length may be tried. */
   whyNone(length: number): string;
   budget(): BatchBudget | null;
@@ -71,10 +71,10 @@ export interface Member {
   placement(): Readonly<Record<string, number>> | null;
 }
 
-function tooLarge({ device, options, limitBytes }: MemberInput, expectedBytes: number | null): RagError {
+function tooLarge({ device, options, limitBytes }: MemberInput, expectedBytes: number | null, words: string): RagError {
   const weightBytes = options.shape?.weightBytes ?? 0;
   const neededBytes = Math.max(weightBytes, expectedBytes ?? 0);
-  return modelTooLargeForDevice(options.model, device.name, { neededBytes, limitBytes, weightBytes });
+  return modelTooLargeForDevice(options.model, device.name, { neededBytes, limitBytes, weightBytes }, words);
 }
 
 function gigabytes(bytes: number): string {
@@ -95,7 +95,7 @@ export function openMember(input: MemberInput): Member {
     const { provider, env } = device;
     const probe = options.probe === true && placement === null;
     const encoder = await openEncoder({ ...options, provider, env, probe }, signal).catch((cause) => {
-      throw cause instanceof RagError && cause.code === "out_of_memory" ? tooLarge(input, null) : cause;
+      throw cause instanceof RagError && cause.code === "out_of_memory" ? tooLarge(input, null, wordsOf(cause)) : cause;
     });
     input.started(encoder.pid);
     placement ??= encoder.placement;
@@ -120,7 +120,7 @@ export function openMember(input: MemberInput): Member {
     rowsFor: (length) => Math.min(maxRows, budget ? budget.rowsFor(length) : fixed(length)),
     whyNone: (length) =>
       `one row of ${length} tokens is expected to need ${gigabytes(budget?.expectedBytes(1, length) ?? 0)} on ${device.name}, more than is planned for`,
-    tooSmall: (length) => tooLarge(input, budget?.expectedBytes(1, length) ?? null),
+    tooSmall: (length, words) => tooLarge(input, budget?.expectedBytes(1, length) ?? null, words),
     budget: () => budget,
     async encode(batch) {
       const encoder = await member.load();

@@ -29,9 +29,10 @@ const CPU_THREAD: Speed = { flops: 150e9, halfTokens: 20, launchSeconds: 0.0005 
 /** The devices that a plan is for: those that a simulation names, or the session's own. @throws RagError `bad_simulation`, `device_not_usable` */
 export async function plannedDevices(context: SessionContext, simulation?: string): Promise<readonly PlannedDevice[]> {
   if (simulation !== undefined) return (await readSimulation(simulation)).gpus.map(ofSimulation);
-  const { settings } = context.session;
-  if (context.deviceKind === "simulated") return (await readSimulation(settings.simulation)).gpus.map(ofSimulation);
-  return (await context.devices()).map((device) => ofMachine(device, settings.threads));
+  const { threads } = context.session.settings;
+  return (await context.devices()).map((device) =>
+    device.provider.kind === "simulated" ? ofSimulation(device.provider.gpu) : ofMachine(device, threads),
+  );
 }
 
 function ofSimulation(gpu: SimulatedGpu): PlannedDevice {

@@ -1,6 +1,6 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { atExit } from "../core/at-exit.js";
 import { leaseFolderUnfit } from "../core/errors.js";
 import { processRuns, processStart } from "../core/process-start.js";
@@ -21,7 +21,17 @@ const mineToLeave = new Set<string>();
 let forgetAll = () => {};
 
 function leaveAll(): void {
-  for (const path of mineToLeave) rmSync(path, { force: true });
+  for (const path of mineToLeave) remove(path);
+}
+
+/** Removes a ticket, and the queue's folder where it was the last in it. */
+function remove(path: string): void {
+  rmSync(path, { force: true });
+  try {
+    rmdirSync(dirname(path));
+  } catch {
+    // Others are in it, or have removed it.
+  }
 }
 
 /**
@@ -44,7 +54,10 @@ export function joinQueue(device: string, owner: string): Place {
   for (;;) {
     const last = living(folder).at(-1);
     name = `${String(Number(last?.slice(0, 9) ?? 0) + 1).padStart(9, "0")}-${mine}`;
-    writeFileSync(join(folder, name), owner.slice(0, 200), { mode: 0o600 });
+    if (!write(join(folder, name), owner)) {
+      queueFolder(device);
+      continue;
+    }
     if (living(folder).at(-1) === name) break;
     rmSync(join(folder, name), { force: true });
   }
@@ -59,17 +72,27 @@ export function joinQueue(device: string, owner: string): Place {
       // Ours is gone where the temporary folder was cleaned: it is as if we came now.
       if (first === undefined) {
         queueFolder(device);
-        writeFileSync(path, owner.slice(0, 200), { mode: 0o600 });
-        return null;
+        return write(path, owner) ? null : { pid: process.pid, owner };
       }
       return { pid: Number(first.split("-")[1]), owner: ownerIn(join(folder, first)) };
     },
     leave() {
       mineToLeave.delete(path);
       if (mineToLeave.size === 0) forgetAll();
-      rmSync(path, { force: true });
+      remove(path);
     },
   };
+}
+
+/** Writes a ticket; false where the last one to leave has just removed the folder. */
+function write(path: string, owner: string): boolean {
+  try {
+    writeFileSync(path, owner.slice(0, 200), { mode: 0o600 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
 }
 
 /** Places of processes that live, the first one first. Others are cleared away: their names never come again. */

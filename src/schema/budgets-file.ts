@@ -13,6 +13,7 @@ const BudgetSchema = z.strictObject({
         upTo: z.int().min(1),
         tokens: Count,
         tokensPerSecond: Count,
+        settled: z.boolean().default(false),
         tooMany: Count.nullable(),
         measured: z.strictObject({ tokens: Count, length: Count, bytes: z.number().min(0).finite() }).nullable(),
       }),

@@ -130,7 +130,8 @@ function memoryOf(
   sampled: ReadonlyMap<string, Series>,
 ): MemorySeries[] {
   const all = new Map<string, Series>();
-  for (const key of new Set([...before.keys(), ...ends.keys(), ...sampled.keys()]))
+  // Devices in their own order, which the sampler's series have: batches come back in any.
+  for (const key of new Set([...sampled.keys(), ...before.keys(), ...ends.keys()]))
     for (const series of [before.get(key), sampled.get(key) ?? ends.get(key)]) {
       if (!series) continue;
       add(all, series);

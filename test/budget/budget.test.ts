@@ -4,7 +4,7 @@ import { batchBytes } from "../../dist/budget/cost.js";
 import { fixedTokens } from "../../dist/budget/fixed.js";
 import { openBudget } from "../../dist/budget/open.js";
 import { rowsWithoutPadding } from "../../dist/budget/padding.js";
-import type { RememberedBudget } from "../../dist/budget/types.js";
+import type { BatchBudget, RememberedBudget } from "../../dist/budget/types.js";
 import {
   anyDevice,
   anyLengths,
@@ -121,6 +121,43 @@ test("what did not fit is not proposed again, until it did fit in a fresh sessio
   budget.observe({ rows: 1, length: 512, seconds: 0.1, peakBytes: null });
   assert.equal(budget.rowsFor(512), 1);
   assert.equal(openFor(device, 512, budget.found()).found().buckets[0]?.upTo, 512);
+});
+
+/** Runs so many batches of 100 tokens a row on a device with memory for all, ever faster the larger they are. */
+function runBatches(budget: BatchBudget, batches: number, mostRows = Number.POSITIVE_INFINITY): number[] {
+  return Array.from({ length: batches }, () => {
+    const rows = Math.min(mostRows, budget.rowsFor(100));
+    budget.observe({ rows, length: 100, seconds: 0.005 + rows / 2000, peakBytes: 2e9 });
+    return rows;
+  });
+}
+const openRoomy = (remembered: RememberedBudget | null = null) =>
+  openBudget({ shape: bert(6, 384), limits: LIMITS, baseBytes: 0, loadedBytes: 1e9, longest: 100, remembered });
+
+test("a pass of few rows settles nothing: the next one goes on growing, and a small pass behind a large one takes nothing back", () => {
+  const trial = openRoomy();
+  const [few] = runBatches(trial, 1) as [number];
+  const next = openRoomy(trial.found());
+  const sizes = runBatches(next, 60);
+  assert.ok(Math.max(...sizes) > 8 * few, `${few} rows, then ${sizes}`);
+  const found = next.found();
+  assert.equal(found.buckets[0]?.settled, true);
+  const small = openRoomy(found);
+  runBatches(small, 2, 2);
+  assert.equal(small.found().buckets[0]?.tokens, found.buckets[0]?.tokens);
+});
+
+test("memory that something else had for a while costs small batches for a while, in this pass and in the next", () => {
+  const budget = openRoomy();
+  const before = Math.max(...runBatches(budget, 12));
+  for (let rows = before; rows >= 1; rows = Math.floor(rows / 2)) budget.outOfMemory(rows, 100);
+  assert.equal(budget.rowsFor(100), 0);
+  // A batch that was begun before comes back.
+  budget.observe({ rows: 2, length: 100, seconds: 0.006, peakBytes: 2e9 });
+  assert.ok(Math.max(...runBatches(budget, 40)) >= before, "in this pass");
+  const bucket = { upTo: 128, tokens: 200, tokensPerSecond: 1e4, settled: false, tooMany: 100, measured: null };
+  const next = openRoomy({ bytesFactor: 1, buckets: [bucket] });
+  assert.ok(next.rowsFor(100) > 0, "in the next one");
 });
 
 test("a reading that came too early does not count as what the batch took", () => {

@@ -34,6 +34,16 @@ test("a stage on GPUs has a table of its devices and one of its turns, a stage o
   );
 });
 
+test("a run that went on says that its table of devices is of the last attempt alone", () => {
+  const { telemetry } = run;
+  const earlier = telemetry.batches.slice(0, 3);
+  const resumed = { ...run, telemetry: { ...telemetry, batches: [...earlier, ...telemetry.batches] } };
+  const mine = telemetry.devices.reduce((sum, { batches }) => sum + batches, 0);
+  assert.equal(mine, telemetry.batches.length, "the sample counts every batch once");
+  assert.equal(mine, 6099);
+  assert.equal(cardOf(resumed).tables[1]?.title, "Devices, the last attempt's 6,099 of 6,102 batches");
+});
+
 test("what happened on the devices is told by kind, the worst first, and counted", () => {
   const notes = cardOf(run).notes.map(({ text }) => text);
   assert.equal(notes.length, 2);

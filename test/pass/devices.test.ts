@@ -150,3 +150,36 @@ test("what a pass found about its batches is kept for the next one, which begins
     `${second?.paddedTokens} tokens, ${found.tokens} were found`,
   );
 });
+
+test("a device on which no row fits, though figures say that it should, is an error with the device's own words", async () => {
+  const faults: SimulatedFault[] = [{ batch: 0, kind: "out_of_memory", times: 10_000 }];
+  const { error, telemetry } = await simulatedPass({ gpus: [{ ...FAST, faults }], lengths });
+  assert.equal(error?.code, "model_too_large_for_device");
+  assert.match(
+    error?.message ?? "",
+    /does not fit on simulated:0, though it should need.*The device says: "[^\\]*(out of memory|ALLOC_FAILED|Failed to allocate).*doctor\(session\)/,
+  );
+  assert.ok(
+    telemetry.events.every(({ words }) => !words.startsWith("Model ")),
+    "an event has the device's words alone",
+  );
+});
+
+test("batches that an interrupted attempt had cut are told by the attempt that ends the pass", async () => {
+  const settings = { tokenBudget: 4096 };
+  const faults: SimulatedFault[] = [{ batch: 2, kind: "out_of_memory" }];
+  const cut = await simulatedPass({
+    gpus: [{ ...FAST, faults }],
+    lengths,
+    settings,
+    due: (done) => done >= 150,
+  });
+  assert.equal(cut.error?.code, "stopped");
+  assert.deepEqual(kinds(cut), ["halved"]);
+  const goneOn = await simulatedPass({ gpus: [FAST], lengths, settings, dir: cut.dir });
+  whole(goneOn);
+  assert.deepEqual(kinds(goneOn), []);
+  assert.ok(goneOn.notes.includes("plan_changed"), `${goneOn.notes}`);
+  const again = await simulatedPass({ gpus: [FAST], lengths, settings, dir: cut.dir });
+  assert.ok(again.notes.includes("plan_changed"), "nothing is left to compute");
+});

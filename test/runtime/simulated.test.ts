@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { usableDevices } from "../../dist/runtime/devices/resolve.js";
 import type { UsableDevice } from "../../dist/runtime/devices/types.js";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import { simulatedDevices } from "../../dist/runtime/simulated/devices.js";
@@ -336,4 +337,17 @@ test("a kernel that exits takes its folder with it", async () => {
   const { stdout } = await run(process.execPath, ["--input-type=module", "-e", code]);
   assert.match(stdout, /rag-cells-simulated-/);
   assert.ok(!existsSync(stdout.trim()));
+});
+
+test("gpus numbers simulated GPUs too; a number that none has is an error", async () => {
+  const named = async (gpus: number[] | null) =>
+    (await usableDevices({ device: "simulated", gpus, memoryCapBytes: 12e9, simulation: "t4x2" }, {})).map(
+      ({ name }) => name,
+    );
+  assert.deepEqual(await named(null), ["simulated:0", "simulated:1"]);
+  assert.deepEqual(await named([1]), ["simulated:1"]);
+  await assert.rejects(named([1, 5]), {
+    code: "device_not_usable",
+    message: /gpus names 5, and the simulation has 0, 1/,
+  });
 });

@@ -17,10 +17,11 @@ const budget = (bytesFactor: number): RememberedBudget => ({
       upTo: 512,
       tokens: 16_384,
       tokensPerSecond: 1e5,
+      settled: true,
       tooMany: null,
       measured: { tokens: 16_384, length: 500, bytes: 2e9 },
     },
-    { upTo: 128, tokens: 16_384, tokensPerSecond: 2e5, tooMany: 40_000, measured: null },
+    { upTo: 128, tokens: 16_384, tokensPerSecond: 2e5, settled: false, tooMany: 40_000, measured: null },
   ],
 });
 const key = (dtype: string, fingerprint = "f") => ({ product: "Tesla T4", fingerprint, dtype });

@@ -31,7 +31,7 @@ export async function usableDevices(settings: DeviceSettings, env: Env): Promise
     case "webgpu":
       return [WEBGPU];
     case "simulated":
-      return simulatedDevices(settings);
+      return chosen(await simulatedDevices(settings), settings);
     case "cuda":
       return usableGpus(await lookAtCuda(env), settings);
   }
@@ -42,4 +42,16 @@ export function usableGpus(look: CudaLook, settings: DeviceSettings): readonly U
   const wrong = cudaChecks(look, settings).find(({ verdict }) => verdict === "missing");
   if (wrong) throw deviceNotUsable(settings.device, `${wrong.name}: ${wrong.said}`, wrong.remedy ?? "");
   return cudaDevices(look, settings);
+}
+
+/** The simulated GPUs that the settings number. @throws RagError `device_not_usable` for a number that none has */
+function chosen(all: readonly UsableDevice[], { device, gpus }: DeviceSettings): readonly UsableDevice[] {
+  const absent = gpus?.filter((number) => number >= all.length) ?? [];
+  if (absent.length > 0)
+    throw deviceNotUsable(
+      device,
+      `gpus names ${absent.join(", ")}, and the simulation has ${all.map(({ index }) => index).join(", ")}`,
+      "Correct the setting",
+    );
+  return gpus === null ? all : all.filter((_, number) => gpus.includes(number));
 }
