@@ -29,6 +29,7 @@ async function computeWaiting(work: StageWork, input: PassInput, journal: PassJo
   if (pieces.length === 0) return;
   const devices = await work.devices();
   for (const device of devices) requireDtype(input.model.card, input.model.dtype, device);
+  noteSimulation(work, input, devices);
   const failed = await computeOn(work, input, journal, devices, pieces, lengths);
   if (failed.length === 0) return;
   if (input.settings.failedRows === "error" || devices.every(({ kind }) => kind === "cpu"))
@@ -86,6 +87,20 @@ async function noteCpu(work: StageWork, input: PassInput, { frames }: PassJourna
     "rows_on_cpu",
     `${input.model.card.key}: ${rows.length} rows do not fit on a GPU even alone, and the CPU computed them: ${short.join(", ")}${more}.`,
     rows.length,
+  );
+}
+
+/** Says that times and memory are a simulation's, and where vectors are too. */
+function noteSimulation(work: StageWork, { model }: PassInput, devices: readonly UsableDevice[]): void {
+  const simulated = devices.flatMap(({ provider }) => (provider.kind === "simulated" ? [provider.gpu] : []));
+  if (simulated.length === 0) return;
+  const drawn = simulated.some(({ compute }) => compute === "hash");
+  const rows = drawn
+    ? "Its rows are drawn from a hash of each text's tokens and mean nothing"
+    : "Its rows are the model's own, computed on the CPU";
+  work.note(
+    "simulated",
+    `${model.card.key} ran on simulated GPUs: times and memory are those of the simulation. ${rows}.`,
   );
 }
 

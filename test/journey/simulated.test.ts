@@ -78,6 +78,7 @@ test("a run on simulated GPUs never passes for one on real devices, nor are its 
     device: "cpu",
   });
   const run = await rag.runDense(real, await rag.chunk(real, { files }));
+  assert.match(drawn.notes.find(({ code }) => code === "simulated")?.message ?? "", /hash .* mean nothing/);
   assert.notEqual(run.id, drawn.id);
   assert.equal(run.reused, false);
   assert.equal(run.vectors[0]?.reused, 0);
