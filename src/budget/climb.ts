@@ -27,7 +27,7 @@ const GROWTH = 1.5;
  * A batch that is over in less is too small, whatever its throughput seems to be: what passes between two batches
  * counts beside it, and on a busy machine a few short ones tell nothing. It is made larger, and twice at once.
  */
-const SHORT_SECONDS = 0.25;
+const SHORT_SECONDS = 0.5;
 /** Unless it is slower by this share than one of half the size. */
 const LOSS = 0.25;
 /** Batches of one size before the next is tried: the first one pays for new memory and new kernels. */

@@ -8,7 +8,7 @@ import { random } from "../lib/random.ts";
 import { GIB, MIB } from "../runtime/lib/simulated.ts";
 import { journaledRows, simulatedPass } from "./lib/simulated-pass.ts";
 
-const SCENARIOS = Number(process.env.S ?? 200);
+const SCENARIOS = 200;
 /** Scenarios at once: most of their time is waiting. */
 const AT_ONCE = 6;
 /** No scenario's work is more than some seconds; what takes so long hangs. */
