@@ -35,3 +35,13 @@ test("a pass whose last batch is under way when the session ends is finished", a
   const pass = await simulatedPass({ gpus, lengths, settings, due: (done) => done >= 600 });
   assert.equal(pass.error, null);
 });
+
+test("a session whose limit has passed by the time its last batch is done has no rows missing without a word", async () => {
+  let asked = 0;
+  // Due for a moment only, as when a batch lasts from before the limit to behind it.
+  const pass = await simulatedPass({ gpus, lengths, settings, due: (done) => done >= 150 && asked++ < gpus.length });
+  assert.equal(pass.error?.code, "stopped");
+  const again = await simulatedPass({ gpus, lengths, settings, dir: pass.dir });
+  assert.equal(again.error, null);
+  assert.ok(again.rows.every((row) => row !== undefined));
+});
