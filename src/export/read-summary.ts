@@ -1,5 +1,6 @@
 import { manifestNewer, manifestUnreadable } from "../core/errors.js";
-import { parseAnySummary, type SummaryView } from "../schema/manifest-reader.js";
+import { parseAnySummary } from "../schema/manifest-reader.js";
+import type { SummaryView } from "../schema/manifest-view-types.js";
 
 /**
  * Reads the parsed JSON of a processing summary: v4.0 and v4.1, of this library

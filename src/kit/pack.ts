@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { badOption, kitPlatform, kitSourceUnfit, kitWriteFailed, RagError } from "../core/errors.js";
@@ -18,8 +18,9 @@ import { formatModelsLock } from "../schema/models-lock.js";
 import { contextOf, type Session } from "../stage/context.js";
 import { type Stoppable, underStop } from "../stage/stop.js";
 import { writeAtomic } from "../store/atomic.js";
-import { type KitContents, type KitEntry, kitContents } from "./contents.js";
+import { type KitContents, kitContents } from "./contents.js";
 import { beginKit, type EarlierKit, finishKit, lookAtKitFolder, SUMS } from "./folder.js";
+import { hashAll } from "./hash-entries.js";
 import { licencesText } from "./licences.js";
 import { kitMetadata, kitReadme, usualKitName } from "./texts.js";
 import { type HashedEntry, writeArchive } from "./write-archive.js";
@@ -177,25 +178,6 @@ async function writeKit(
     line.fail(error instanceof Error ? error.message : String(error));
     throw error;
   }
-}
-
-/** Thousands of files are small: those are read whole, several at a time. */
-const SMALL_BYTES = 1 << 20;
-const AT_ONCE = 16;
-
-async function hashAll(entries: readonly KitEntry[], signal: AbortSignal): Promise<HashedEntry[]> {
-  const hashed: HashedEntry[] = [];
-  const hashOne = async (entry: KitEntry): Promise<HashedEntry> => {
-    if ((await stat(entry.source)).size > SMALL_BYTES)
-      return { ...entry, ...(await digestFile(entry.source, new Map(), signal)) };
-    const bytes = await readFile(entry.source);
-    return { ...entry, bytes: bytes.length, sha256: sha256(bytes) };
-  };
-  for (let at = 0; at < entries.length; at += AT_ONCE) {
-    signal.throwIfAborted();
-    hashed.push(...(await Promise.all(entries.slice(at, at + AT_ONCE).map(hashOne))));
-  }
-  return hashed;
 }
 
 function filesOf(entries: readonly HashedEntry[]): Record<string, KitFile> {

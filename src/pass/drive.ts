@@ -6,6 +6,7 @@ import type { FrameWriter, PreparedBatch } from "./frames.js";
 import { nextStep, rungAfter, type Step, type Trouble } from "./ladder.js";
 import type { Member } from "./member.js";
 import { cut, type Piece, type WorkQueue } from "./queue.js";
+import { troubleOf } from "./trouble.js";
 
 /** A row that did not fit on a device, even alone in a fresh process. */
 export interface FailedRow {
@@ -245,14 +246,4 @@ function residentSet({ rssBytes, peakRssBytes }: BatchReport): MemorySample {
     bytes: rssBytes,
     peakBytes: peakRssBytes,
   };
-}
-
-/** What went wrong on the device, or null for an error that is no device's, such as Stop or a full disk. */
-function troubleOf(cause: unknown, member: Member): Trouble | null {
-  if (!(cause instanceof RagError)) return null;
-  if (cause.code === "inference_process_died") return member.watchdog ? "watchdog" : "died";
-  if (cause.code === "out_of_memory") return "out_of_memory";
-  if (cause.code === "inference_timeout") return "timeout";
-  if (cause.code === "inference_failed") return "refused";
-  return null;
 }
