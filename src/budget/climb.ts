@@ -6,6 +6,8 @@ export interface Climb {
   best(): { readonly tokens: number; readonly tokensPerSecond: number } | null;
   /** Whether the best size was found, and not only the best so far. */
   readonly settled: boolean;
+  /** Whether enough batches of such a size were computed to compare it with others. */
+  isKnown(tokens: number, length: number): boolean;
   /** Learns from a batch that was computed. @param work arithmetic that it took, so that lengths compare */
   ran(tokens: number, length: number, work: number, seconds: number): void;
   /** A batch of so many tokens did not fit. */
@@ -24,10 +26,11 @@ interface Level {
 
 const GROWTH = 1.5;
 /**
- * A batch that is over in less is too small, whatever its throughput seems to be: what passes between two batches
- * counts beside it, and on a busy machine a few short ones tell nothing. It is made larger, and twice at once.
+ * A batch that is over in less is too small, whatever its throughput seems to be: on a busy machine a few short ones
+ * tell nothing. It is made larger, and twice at once; one that is over in a tenth of that, after the first, and four times at once.
  */
 const SHORT_SECONDS = 0.5;
+const TINY_SECONDS = SHORT_SECONDS / 10;
 /** Unless it is slower by this share than one of half the size. */
 const LOSS = 0.25;
 /** Batches of one size before the next is tried: the first one pays for new memory and new kernels. */
@@ -49,6 +52,9 @@ export function startClimb(first: number, settled: boolean): Climb {
   let target = first;
   let chances = settled ? 0 : CHANCES;
 
+  // The last rows of a bucket and halves of a batch say nothing of the size that was wanted.
+  const levelOf = (tokens: number, length: number) =>
+    levels.find(({ tokens: other }) => Math.abs(tokens - other) <= Math.max(other * 0.05, length / 2));
   const fastest = () => Math.max(...levels.map(({ rate }) => rate));
   const kept = () => {
     const good = levels.filter(({ rate }) => rate >= fastest() * (1 - GAIN));
@@ -62,7 +68,8 @@ export function startClimb(first: number, settled: boolean): Climb {
     const base = below.reduce<Level | null>((most, other) => (most && most.tokens > other.tokens ? most : other), null);
     const short = level.seconds < SHORT_SECONDS && !(base && level.rate < base.rate * (1 - LOSS));
     if (base && !short && level.rate < base.rate * (1 + GAIN)) chances--;
-    const next = Math.max(level.tokens * (short ? 2 : GROWTH), level.tokens + length);
+    const growth = !short ? GROWTH : level.seconds < TINY_SECONDS ? 4 : 2;
+    const next = Math.max(level.tokens * growth, level.tokens + length);
     target = chances > 0 ? next : kept().tokens;
   };
 
@@ -78,10 +85,9 @@ export function startClimb(first: number, settled: boolean): Climb {
       const { tokens, tokensPerSecond } = kept();
       return { tokens, tokensPerSecond };
     },
+    isKnown: (tokens, length) => chances <= 0 || (levelOf(tokens, length)?.batches ?? 0) >= BATCHES,
     ran(tokens, length, work, seconds) {
-      // The last rows of a bucket and halves of a batch say nothing of the size that was wanted.
-      const isNear = ({ tokens: other }: Level) => Math.abs(tokens - other) <= Math.max(other * 0.05, length / 2);
-      let level = levels.find(isNear);
+      let level = levelOf(tokens, length);
       if (!level) {
         level = { tokens, batches: 0, rate: 0, tokensPerSecond: 0, seconds };
         levels.push(level);
@@ -93,7 +99,8 @@ export function startClimb(first: number, settled: boolean): Climb {
       const isLargest = levels.every((other) => other.tokens <= level.tokens);
       // Behind a shrinking, a larger batch may still come back that was begun before.
       const isWanted = isLargest || tokens + length > target;
-      if (chances > 0 && level.batches >= BATCHES && isWanted) decide(level, length);
+      const isEnough = level.batches >= BATCHES || level.seconds < TINY_SECONDS;
+      if (chances > 0 && isEnough && isWanted) decide(level, length);
     },
     shrink(tokens) {
       for (let at = levels.length - 1; at >= 0; at--) if ((levels[at] as Level).tokens >= tokens) levels.splice(at, 1);

@@ -10,6 +10,8 @@ export interface Memory {
   fits(rows: number, length: number): boolean;
   /** The same for one row, by what is likely in place of what is careful, and up to the second limit where it was measured. */
   likely(length: number): boolean;
+  /** Whether a batch that needs as much ran in this session, and a reading came behind it. */
+  holds(rows: number, length: number): boolean;
   /** Learns from a batch that was computed. @param peakBytes most bytes seen meanwhile; null for none */
   ran(bucket: number, rows: number, length: number, peakBytes: number | null): void;
   /** The session was made anew. @param loadedBytes bytes in use with the model loaded, if they were read */
@@ -126,6 +128,10 @@ export function learnMemory(
       }
       return loaded + arenaBytes(computed(length, length) * (usual ?? 1)) <= limits.softBytes;
     },
+    holds: (rows, length) =>
+      [...buckets.values()].some(
+        ({ ran, seen }) => seen && ran !== null && rows * length <= ran.tokens * SAME && length <= ran.length,
+      ),
     ran(bucket, rows, length, peakBytes) {
       const state = known(bucket);
       const tokens = rows * length;

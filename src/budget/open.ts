@@ -67,6 +67,8 @@ export function openBudget({ shape, limits, baseBytes, loadedBytes, remembered }
       if (rows > 0) return rows;
       return memory.likely(length) ? 1 : 0;
     },
+    knowsSpeed: (rows, length) => bucketFor(length).climb.isKnown(rows * length, length),
+    holds: (rows, length) => memory.holds(rows, length),
     expectedBytes: (rows, length) => memory.expected(rows, length),
     observe({ rows, length, seconds, peakBytes }) {
       const bucket = bucketFor(length);

@@ -1,13 +1,16 @@
 import type { MemoryLimits, ModelShape } from "../schema/device-types.js";
 
-/** What one batch showed. */
+/** What one micro-batch showed. */
 export interface BudgetObservation {
   readonly rows: number;
   /** Tokens that each row was padded to. */
   readonly length: number;
-  /** Seconds from sending the batch until the next one could be sent: what throughput really is. */
+  /** Seconds that it took, reading its output included. */
   readonly seconds: number;
-  /** Most bytes used on the device while it computed; null where no reading fell into it. */
+  /**
+   * Most bytes used on the device while its batch computed; null where no reading fell into that. For the first
+   * micro-batch of a batch: readings came behind everything that ran before it, and behind which of the others is not known.
+   */
   readonly peakBytes: number | null;
 }
 
@@ -15,6 +18,10 @@ export interface BudgetObservation {
 export interface BatchBudget {
   /** Rows of `length` tokens that the next batch may have; 0 where not even one is expected to fit. */
   rowsFor(length: number): number;
+  /** Whether it is known how fast batches of this size are. */
+  knowsSpeed(rows: number, length: number): boolean;
+  /** Whether such a batch needs nothing that the session has not taken and that was not read. */
+  holds(rows: number, length: number): boolean;
   /** Bytes that such a batch is expected to take on the device, everything that is there included. */
   expectedBytes(rows: number, length: number): number;
   /** Learns from a batch that was computed. */

@@ -38,13 +38,9 @@ export async function checkInference(root: string, device: UsableDevice = CPU): 
     const placed = Object.entries(encoder.placement ?? {}).map(([provider, nodes]) => `${nodes} on ${provider}`);
     try {
       const ids = Int32Array.of(2, 7, 3);
-      const { output } = await encoder.encode({
-        rows: 1,
-        length: ids.length,
-        ids,
-        mask: Uint8Array.of(1, 1, 1),
-        types: new Uint8Array(ids.length),
-      });
+      const { output } = await encoder.encode([
+        { rows: 1, length: ids.length, ids, mask: Uint8Array.of(1, 1, 1), types: new Uint8Array(ids.length) },
+      ]);
       const length = output.kind === "dense" ? Math.hypot(...output.data) : 0;
       if (!(Math.abs(length - 1) < 1e-3)) throw new Error(`a vector of length ${length} came back, it should be 1`);
     } finally {

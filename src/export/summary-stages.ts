@@ -153,7 +153,7 @@ export function rerankSection(run: RerankRun, fused: FusedRun | null, enabled: b
   }));
   const kept = run.results.map(({ candidates }) => candidates.length);
   const resultCount = kept.reduce((a, b) => a + b, 0);
-  const batchSize = largest(run.telemetry.batches.map(({ rows }) => rows));
+  const batchSize = largest(run.telemetry.batches.flatMap(({ microBatches }) => microBatches));
   const payload = {
     run_id: run.id,
     status: "executed" as const,

@@ -2,14 +2,17 @@ import { longestFirst, planBatches } from "../core/batches.js";
 import { rowsFailed, stopped } from "../core/errors.js";
 import { requireDtype } from "../runtime/devices/dtype.js";
 import { CPU, type UsableDevice } from "../runtime/devices/types.js";
+import { pacer } from "../runtime/pace.js";
 import { padBatch } from "../runtime/tokenizer.js";
+import type { TokenizedText } from "../runtime/types.js";
 import type { DeviceKind } from "../schema/device-types.js";
 import type { StageWork } from "../stage/work.js";
-import { driveAll, type FailedRow } from "./drive.js";
+import { driveAll } from "./drive.js";
 import { withFleet } from "./fleet.js";
-import { frameWriter, type PassJournal, type PreparedBatch, rowsIn } from "./frames.js";
+import { computedAtOnce, frameWriter, type PassJournal, type PreparedPiece, rowsIn } from "./frames.js";
 import type { PassInput } from "./input.js";
 import { type Piece, workQueue } from "./queue.js";
+import type { FailedRow } from "./recover.js";
 import { batchRule } from "./rule.js";
 import { openTuning } from "./tuning.js";
 
@@ -61,7 +64,7 @@ function notePlan(work: StageWork, { model }: PassInput, { plan, frames }: PassJ
       "batches_found",
       `${key}: the devices found out how large their batches may be. Another run may cut them otherwise, and vectors then differ in their last bits (cosine at least 1 - ${cosine}). deterministic: true makes a plan and keeps to it.`,
     );
-  const computed = new Set(frames.map(({ meta }) => meta.rows.join()));
+  const computed = new Set(frames.flatMap(({ meta }) => computedAtOnce(meta).map((rows) => rows.join())));
   const changed = (plan.batches ?? []).filter(({ rows }) => !computed.has(rows.join())).length;
   if (changed > 0)
     work.note(
@@ -111,7 +114,7 @@ async function computeOn(
   devices: readonly UsableDevice[],
   pieces: readonly Piece[],
   lengths: (row: number) => number,
-): Promise<FailedRow[]> {
+): Promise<readonly FailedRow[]> {
   const { stage, model, settings, count, unit } = input;
   const onGpu = devices.some(({ kind }) => kind !== "cpu");
   let done = rowsIn(journal);
@@ -121,9 +124,16 @@ async function computeOn(
     done += rows;
     progress.update(done);
   });
-  const prepare = async (rows: readonly number[]): Promise<PreparedBatch> => {
+  const pace = pacer(work.signal);
+  const prepare = async (rows: readonly number[]): Promise<PreparedPiece> => {
     const prepared = await Promise.all(rows.map(input.row));
-    const texts = prepared.map(({ tokens }) => tokens());
+    const texts: TokenizedText[] = [];
+    for (const { tokens } of prepared) {
+      texts.push(tokens());
+      // Answers of other devices wait for nothing but this.
+      const turn = pace();
+      if (turn) await turn;
+    }
     return { rows, prepared, texts, padded: padBatch(texts, input.padId) };
   };
   const longest = pieces.reduce((most, { length }) => Math.max(most, length), 0);

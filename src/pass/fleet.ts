@@ -9,6 +9,7 @@ import type { BatchRecord } from "../schema/types.js";
 import type { StageWork } from "../stage/work.js";
 import type { PassInput } from "./input.js";
 import { type Member, openMember } from "./member.js";
+import { batchSecondsOn } from "./rule.js";
 import type { Tuning } from "./tuning.js";
 
 /** What the devices of a pass are opened for. */
@@ -131,6 +132,7 @@ function memberOf(
     maxRows,
     limitBytes: usableBytes(device, limitsOf(settings.memoryCapBytes)),
     tokenBudget: settings.tokenBudget ?? CPU_TOKEN_BUDGET,
+    batchSeconds: batchSecondsOn(device.kind),
     timeoutSeconds: onGpu ? settings.batchTimeoutSeconds : null,
     sampling: { ...SAMPLING, capBytes: limitsOf(settings.memoryCapBytes).capBytes },
     readBytes,
@@ -144,15 +146,17 @@ function usableBytes({ memoryBytes }: UsableDevice, { softBytes }: MemoryLimits)
   return Math.min(softBytes, memoryBytes ?? softBytes);
 }
 
-/** Ends a process that comes near the cap, and records what was seen above it. */
+/** Records what is seen above the cap, once until it is below again, and ends a process that comes near it. */
 function guard(member: Member, { usedBytes }: Reading, limits: MemoryLimits, event: Fleet["event"]): void {
   member.saw(usedBytes);
-  if (usedBytes < limits.watchdogBytes || member.watchdog !== null || !member.running()) return;
   const seen = `${(usedBytes / 1e9).toFixed(2)} GB were in use`;
   const device = member.device.name;
   const cap = `${(limits.capBytes / 1e9).toFixed(1)} GB`;
-  if (usedBytes > limits.capBytes)
+  const over = usedBytes > limits.capBytes;
+  if (over && !member.overCap)
     event({ device, kind: "violation", rows: 0, length: 0, words: `${seen}, more than the cap of ${cap}` });
+  member.overCap = over;
+  if (usedBytes < limits.watchdogBytes || member.watchdog !== null || !member.running()) return;
   member.watchdog = `${seen}, near the cap of ${cap}, and the process was ended`;
   member.kill(member.watchdog);
 }

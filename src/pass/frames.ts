@@ -21,6 +21,15 @@ export interface PassFrame {
 
 export type PassJournal = Journal<PassFrame, PassPlan>;
 
+/** Rows of a frame as the model computed them, those of each micro-batch; none for a block of kept rows. */
+export function computedAtOnce({ rows, record }: PassFrame): number[][] {
+  let at = 0;
+  return (record?.microBatches ?? []).map((count) => {
+    at += count;
+    return rows.slice(at - count, at);
+  });
+}
+
 /** Rows that stand in a journal. */
 export function rowsIn({ frames }: PassJournal): number {
   return frames.reduce((sum, { meta }) => sum + meta.rows.length, 0);
@@ -46,8 +55,8 @@ export async function fillBlocks(work: StageWork, input: PassInput, journal: Pas
   }
 }
 
-/** A batch with its rows' texts in tokens, ready to be sent. */
-export interface PreparedBatch {
+/** Rows that are computed at once, with their texts in tokens, ready to be sent. */
+export interface PreparedPiece {
   readonly rows: readonly number[];
   readonly prepared: readonly PreparedRow[];
   readonly texts: readonly TokenizedText[];
@@ -65,8 +74,8 @@ export interface ComputedBatch {
 
 /** Writes what devices compute. */
 export interface FrameWriter {
-  /** Journals a batch; durable when it resolves. Batches of several devices are written one after another. */
-  write(batch: PreparedBatch, computed: ComputedBatch): Promise<void>;
+  /** Journals a batch of so many pieces; durable when it resolves. Batches of several devices are written one after another. */
+  write(batch: readonly PreparedPiece[], computed: ComputedBatch): Promise<void>;
   /** Resolves when every row is kept that is to be kept. */
   settle(): Promise<void>;
 }
@@ -87,18 +96,19 @@ export function frameWriter(
     const rows = splitRows(payload, kindOf(input), prepared.length);
     await work.recorder.timed("keep", () => kept.keep(hashesOf(prepared), rows));
   };
-  const append = async (
-    { rows, prepared, texts, padded }: PreparedBatch,
-    { output, seconds, device, memory }: ComputedBatch,
-  ) => {
+  const append = async (batch: readonly PreparedPiece[], { output, seconds, device, memory }: ComputedBatch) => {
+    const rows = batch.flatMap((piece) => piece.rows);
+    const prepared = batch.flatMap((piece) => piece.prepared);
+    const texts = batch.flatMap((piece) => piece.texts);
     const record = work.recorder.batch(
       {
         index: journal.frames.length,
         model: model.card.key,
         device,
         rows: rows.length,
+        microBatches: batch.map((piece) => piece.rows.length),
         tokens: texts.reduce((sum, { ids }) => sum + ids.length, 0),
-        paddedTokens: padded.rows * padded.length,
+        paddedTokens: batch.reduce((sum, { padded }) => sum + padded.rows * padded.length, 0),
         seconds,
       },
       memory,

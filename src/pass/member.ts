@@ -3,21 +3,24 @@ import { rowsWithin } from "../core/batches.js";
 import { modelTooLargeForDevice, RagError, wordsOf } from "../core/errors.js";
 import type { UsableDevice } from "../runtime/devices/types.js";
 import { openEncoder } from "../runtime/encoder.js";
-import type { BatchReport, DenseBatch, Encoder, EncoderOptions, SparseBatch, TokenBatch } from "../runtime/types.js";
+import type { BatchReport, EncodedBatch, Encoder, EncoderOptions, TokenBatch } from "../runtime/types.js";
 import type { MemorySample } from "../telemetry/recorder.js";
 import type { Rung } from "./ladder.js";
+import { type BatchSeconds, batchSecondsFor, type Taker } from "./take.js";
 
 /** What a device is opened with. */
 export interface MemberInput {
   readonly device: UsableDevice;
   readonly options: Omit<EncoderOptions, "provider" | "env">;
   readonly signal: AbortSignal;
-  /** Most rows of a batch. */
+  /** Most rows that are computed at once. */
   readonly maxRows: number;
   /** Bytes of the device that may be used. */
   readonly limitBytes: number;
-  /** Tokens in a batch where the device has no budget of its own. */
+  /** Tokens that are computed at once where the device has no budget of its own. */
   readonly tokenBudget: number;
+  /** Seconds that a batch is to take, where its memory is known and where it is not; 0 for one micro-batch in each. */
+  readonly batchSeconds: BatchSeconds;
   /** Seconds a batch may take; null for no limit. */
   readonly timeoutSeconds: number | null;
   /** What readings of the device's memory are and how often they come. */
@@ -33,28 +36,30 @@ export interface MemberInput {
 }
 
 /** An answer, with the most bytes that were seen on the device meanwhile. */
-export interface MemberAnswer {
-  readonly output: DenseBatch | SparseBatch;
-  readonly report: BatchReport;
+export interface MemberAnswer extends EncodedBatch {
   readonly peakBytes: number | null;
 }
 
 /** A device at work in a pass: its process, its budget, and where it stands on the ladder. */
-export interface Member {
+export interface Member extends Taker {
   readonly device: UsableDevice;
   rung: Rung;
   /** The process was ended for its memory, which its own end does not tell. */
   watchdog: string | null;
+  /** More than the cap was in use when it was read last. */
+  overCap: boolean;
   /** Loads the model, where no process has it. @throws RagError those of `openEncoder` */
   load(): Promise<Encoder>;
-  /** Rows of a length that a batch may have; 0 where not even one is expected to fit. */
-  rowsFor(length: number): number;
   /** The error for a device on which nothing fits. @param words what it said last */
   tooSmall(length: number, words: string): RagError;
   /** Why not even one row of this length may be tried. */
   whyNone(length: number): string;
   budget(): BatchBudget | null;
-  encode(batch: TokenBatch): Promise<MemberAnswer>;
+  encode(microBatches: readonly TokenBatch[]): Promise<MemberAnswer>;
+  /** Sends what will be encoded next, where a process is there. */
+  sendAhead(microBatches: readonly TokenBatch[]): void;
+  /** Learns from micro-batches of one batch that were computed. */
+  observe(computed: readonly TokenBatch[], report: BatchReport, peakBytes: number | null): void;
   /** A reading of the device's memory, as it comes in. */
   saw(usedBytes: number): void;
   /** Makes a new session in the same process. @throws RagError those of `Encoder.renew` */
@@ -70,6 +75,9 @@ export interface Member {
   /** Nodes by provider, as the first process that was asked said. */
   placement(): Readonly<Record<string, number>> | null;
 }
+
+/** A batch is planned to be over in this share of the time that it may take: an estimate can be wrong. */
+const SHARE_OF_TIMEOUT = 0.25;
 
 function tooLarge({ device, options, limitBytes }: MemberInput, expectedBytes: number | null, words: string): RagError {
   const weightBytes = options.shape?.weightBytes ?? 0;
@@ -89,6 +97,8 @@ export function openMember(input: MemberInput): Member {
   let budget: BatchBudget | null = null;
   let placement: Readonly<Record<string, number>> | null = null;
   let peak: number | null = null;
+  /** Of the last batch; the next one's rows are nearly as long. */
+  let secondsPerToken: number | null = null;
 
   const open = async (): Promise<Encoder> => {
     const before = budget ? null : await input.readBytes();
@@ -113,20 +123,44 @@ export function openMember(input: MemberInput): Member {
     device,
     rung: 0,
     watchdog: null,
+    overCap: false,
     load() {
       opening ??= input.loading(open);
       return opening;
     },
+    batchSeconds: (rows, length) =>
+      Math.min(
+        batchSecondsFor(input.batchSeconds, budget, rows, length),
+        (timeoutSeconds ?? Number.POSITIVE_INFINITY) * SHARE_OF_TIMEOUT,
+      ),
+    holds: (rows, length) => budget?.holds(rows, length) ?? true,
     rowsFor: (length) => Math.min(maxRows, budget ? budget.rowsFor(length) : fixed(length)),
+    secondsFor: (rows, length) => (secondsPerToken === null ? null : secondsPerToken * rows * length),
     whyNone: (length) =>
       `one row of ${length} tokens is expected to need ${gigabytes(budget?.expectedBytes(1, length) ?? 0)} on ${device.name}, more than is planned for`,
     tooSmall: (length, words) => tooLarge(input, budget?.expectedBytes(1, length) ?? null, words),
     budget: () => budget,
-    async encode(batch) {
+    async encode(microBatches) {
       const encoder = await member.load();
       peak = null;
-      const answer = await encoder.encode(batch, timeoutSeconds ?? undefined);
+      const answer = await encoder.encode(microBatches, timeoutSeconds ?? undefined);
       return { ...answer, peakBytes: peak };
+    },
+    sendAhead(microBatches) {
+      opening?.then(
+        (encoder) => encoder.sendAhead(microBatches),
+        () => {}, // Thrown to who loads.
+      );
+    },
+    observe(computed, { microBatchSeconds }, peakBytes) {
+      let [all, tokens] = [0, 0];
+      computed.forEach(({ rows, length }, i) => {
+        const seconds = microBatchSeconds[i] as number;
+        all += seconds;
+        tokens += rows * length;
+        budget?.observe({ rows, length, seconds, peakBytes: i === 0 ? peakBytes : null });
+      });
+      secondsPerToken = all / tokens;
     },
     saw(usedBytes) {
       peak = Math.max(peak ?? 0, usedBytes);

@@ -18,14 +18,16 @@ export interface WorkQueue {
    *
    * @param rowsFor rows of a length that the device can take at once
    * @param devices how many devices take from the queue
+   * @param accepts whether the device takes what it would get; where it does not, the queue stays as it is and null is returned
    */
-  take(rowsFor: (length: number) => number, devices: number): Piece | null;
+  take(rowsFor: (length: number) => number, devices: number, accepts?: (piece: Piece) => boolean): Piece | null;
   /** Puts what is longer behind everything else: shorter rows show first what fits. */
   defer(longerThan: number): void;
   /** Puts rows back in front: they failed elsewhere, or were taken and not begun. */
   giveBack(...pieces: readonly Piece[]): void;
-  /** Rows in the queue. */
+  /** Rows in the queue, and their tokens. */
   rows(): number;
+  tokens(): number;
 }
 
 /** Share of a full batch below which cutting the last ones smaller costs more than waiting for the other device. */
@@ -50,10 +52,12 @@ export function workQueue(pieces: readonly Piece[], lengths: (row: number) => nu
   for (const piece of pieces) count(piece, 1);
 
   return {
-    take(rowsFor, devices) {
-      const piece = waiting.pop();
+    take(rowsFor, devices, accepts = () => true) {
+      const piece = waiting.at(-1);
       if (!piece) return null;
       if (piece.fixed) {
+        if (!accepts(piece)) return null;
+        waiting.pop();
         count(piece, -1);
         return piece;
       }
@@ -62,6 +66,8 @@ export function workQueue(pieces: readonly Piece[], lengths: (row: number) => nu
       const most = Math.ceil(Math.max(Math.min(full, share), full * SMALLEST_TAIL));
       const all = piece.rows.slice(0, most).map(lengths);
       const [taken, rest] = cut(piece, rowsWithoutPadding(all, 0, most), lengths);
+      if (!accepts(taken)) return null;
+      waiting.pop();
       if (rest) waiting.push(rest);
       count(taken, -1);
       return taken;
@@ -87,6 +93,7 @@ export function workQueue(pieces: readonly Piece[], lengths: (row: number) => nu
       }
     },
     rows: () => rows,
+    tokens: () => tokens,
   };
 }
 

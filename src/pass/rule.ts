@@ -4,9 +4,23 @@ import { CPU_TOKEN_BUDGET, rowsWithin } from "../core/batches.js";
 import type { DeviceKind } from "../schema/device-types.js";
 import type { PassInput } from "./input.js";
 import type { BatchRule } from "./plan.js";
+import type { BatchSeconds } from "./take.js";
 
 /** Most rows of a batch on the CPU, where more gain nothing. */
 const CPU_ROWS = 256;
+
+/**
+ * How long a GPU's batch is to take: what passes between two, some 25 ms, is then a small share, and what a kill costs is
+ * small too. Where it is not known yet what it takes, little more than a reading of memory needs to come.
+ */
+const ON_GPU: BatchSeconds = { known: 1.5, unread: 0.3 };
+/** One micro-batch in each: a kill costs the least. */
+const ON_CPU: BatchSeconds = { known: 0, unread: 0 };
+
+/** How long a batch is to take on a device. */
+export function batchSecondsOn(kind: DeviceKind): BatchSeconds {
+  return kind === "cpu" ? ON_CPU : ON_GPU;
+}
 
 /**
  * How the batches of a pass are made. A `tokenBudget` that is set is kept to. On the

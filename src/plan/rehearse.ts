@@ -3,7 +3,8 @@ import { openBudget } from "../budget/open.js";
 import type { RememberedBudget } from "../budget/types.js";
 import { longestFirst } from "../core/batches.js";
 import type { BatchRule } from "../pass/plan.js";
-import { workQueue } from "../pass/queue.js";
+import { cut, workQueue } from "../pass/queue.js";
+import { type BatchSeconds, batchSecondsFor, type Taker, takeBatch } from "../pass/take.js";
 import type { MemoryLimits, ModelShape } from "../schema/device-types.js";
 
 /** A device as a rehearsal sees it. */
@@ -15,8 +16,10 @@ export interface StandIn {
   /** How much more memory batches take than the formula says. */
   readonly memoryFactor: number;
   readonly remembered: RememberedBudget | null;
-  /** Seconds of a batch. */
+  /** Seconds of rows that are computed at once. */
   readonly seconds: (rows: number, length: number) => number;
+  /** How long a batch is to take. */
+  readonly batchSeconds: BatchSeconds;
 }
 
 /** What a rehearsal came to. */
@@ -51,49 +54,74 @@ export function rehearse(
   );
   const lengthOf = (row: number) => lengths[row] as number;
   const longest = order.length > 0 ? lengthOf(order[0] as number) : 0;
-  const members = devices.map((device) => {
-    const loadedBytes = device.contextBytes + shape.weightBytes;
-    const budget = rowsFor
-      ? null
-      : openBudget({ shape, limits, baseBytes: 0, loadedBytes, longest, remembered: device.remembered });
-    return { ...device, budget, loadedBytes, clock: 0, peak: loadedBytes };
-  });
+  const members = devices.map((device) => standIn(device, { shape, limits, rowsFor, maxRows, longest }));
   const whole = { rows: order, length: longest, fixed: false, restarts: 0 };
   const queue = workQueue(order.length > 0 ? [whole] : [], lengthOf);
-  const sum = { batches: 0, tokens: 0, paddedTokens: 0, busySeconds: 0, tooLong: 0 };
+  const sum = { batches: 0, tokens: 0, paddedTokens: 0, tooLong: 0 };
   for (;;) {
     const member = members.reduce((first, other) => (other.clock < first.clock ? other : first));
-    const most = (length: number) => Math.min(maxRows, rowsFor?.(length) ?? member.budget?.rowsFor(length) ?? 1);
-    const piece = queue.take(most, devices.length);
-    if (!piece) break;
-    const { length } = piece;
-    const rows = piece.rows.length;
-    const bytes = member.loadedBytes + arenaBytes(member.memoryFactor * batchBytes(shape, rows, length));
-    if ((member.budget && member.budget.rowsFor(length) === 0) || bytes > member.memoryBytes) {
-      // What does not fit is cut, and a row alone that does not fit is left out, as the ladder does.
-      if (rows === 1) sum.tooLong++;
-      else {
-        member.budget?.outOfMemory(rows, length);
-        const half = Math.ceil(rows / 2);
-        queue.giveBack(
-          { ...piece, rows: piece.rows.slice(0, half), fixed: true },
-          { ...piece, rows: piece.rows.slice(half), length: lengthOf(piece.rows[half] as number), fixed: true },
-        );
-      }
-      continue;
+    const pieces = takeBatch(queue, member, devices.length);
+    if (pieces.length === 0) break;
+    let done = 0;
+    for (const piece of pieces) {
+      if (!member.compute(piece.rows.length, piece.length)) break;
+      done++;
+      sum.paddedTokens += piece.rows.length * piece.length;
+      for (const row of piece.rows) sum.tokens += lengthOf(row);
     }
-    const seconds = member.seconds(rows, length);
-    member.clock += seconds;
-    member.peak = Math.max(member.peak, bytes);
-    member.budget?.observe({ rows, length, seconds, peakBytes: member.peak });
-    sum.batches++;
-    sum.paddedTokens += rows * length;
-    sum.busySeconds += seconds;
-    for (const row of piece.rows) sum.tokens += lengthOf(row);
+    if (done > 0) sum.batches++;
+    const [failed, ...others] = pieces.slice(done);
+    if (!failed) continue;
+    queue.giveBack(...others);
+    // What does not fit is cut, and a row alone that does not fit is left out, as the ladder does.
+    const [half, rest] = cut({ ...failed, fixed: true }, Math.ceil(failed.rows.length / 2), lengthOf);
+    if (rest) queue.giveBack(half, rest);
+    else sum.tooLong++;
   }
   return {
     ...sum,
+    busySeconds: members.reduce((all, { clock }) => all + clock, 0),
     seconds: Math.max(...members.map(({ clock }) => clock)),
     peakBytes: Math.max(...members.map(({ peak }) => peak)),
   };
+}
+
+interface Rehearsing extends Taker {
+  /** Seconds since the pass began. */
+  clock: number;
+  peak: number;
+  /** Computes rows at once; false, and it is learnt from, where they do not fit. */
+  compute(rows: number, length: number): boolean;
+}
+
+/** A device that is as fast and takes as much memory as the formulas say, with the budget that it would have. */
+function standIn(
+  device: StandIn,
+  pass: { shape: ModelShape; limits: MemoryLimits; longest: number } & BatchRule,
+): Rehearsing {
+  const { shape, limits, rowsFor, maxRows, longest } = pass;
+  const { memoryFactor, memoryBytes, batchSeconds, remembered } = device;
+  const loadedBytes = device.contextBytes + shape.weightBytes;
+  const budget = rowsFor ? null : openBudget({ shape, limits, baseBytes: 0, loadedBytes, longest, remembered });
+  const member: Rehearsing = {
+    clock: 0,
+    peak: loadedBytes,
+    batchSeconds: (rows, length) => batchSecondsFor(batchSeconds, budget, rows, length),
+    rowsFor: (length) => Math.min(maxRows, rowsFor?.(length) ?? budget?.rowsFor(length) ?? 1),
+    holds: (rows, length) => budget?.holds(rows, length) ?? true,
+    secondsFor: (rows, length) => device.seconds(rows, length),
+    compute(rows, length) {
+      const bytes = loadedBytes + arenaBytes(memoryFactor * batchBytes(shape, rows, length));
+      if ((budget && budget.rowsFor(length) === 0) || bytes > memoryBytes) {
+        if (rows > 1) budget?.outOfMemory(rows, length);
+        return false;
+      }
+      const seconds = device.seconds(rows, length);
+      member.clock += seconds;
+      member.peak = Math.max(member.peak, bytes);
+      budget?.observe({ rows, length, seconds, peakBytes: member.peak });
+      return true;
+    },
+  };
+  return member;
 }

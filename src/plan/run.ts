@@ -1,7 +1,7 @@
 import { limitsOf } from "../budget/limits.js";
 import type { RememberedBudget } from "../budget/types.js";
 import { badOption, emptyCorpus, wrongRun } from "../core/errors.js";
-import { batchRule } from "../pass/rule.js";
+import { batchRule, batchSecondsOn } from "../pass/rule.js";
 import { dtypeFor } from "../runtime/devices/dtype.js";
 import type { ModelShape } from "../schema/device-types.js";
 import type { LocatedModel } from "../schema/model-types.js";
@@ -140,6 +140,7 @@ async function planPass(
     lengths,
     devices.map((device, i) => ({
       ...device,
+      batchSeconds: batchSecondsOn(device.kind),
       remembered: known[i]?.remembered ?? null,
       seconds: (known[i] as Knowledge).speed.seconds,
     })),

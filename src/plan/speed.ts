@@ -46,9 +46,9 @@ export function byBatches(
   run: string,
 ): PlannedSpeed | null {
   let [seen, said] = [0, 0];
-  for (const { rows, paddedTokens, seconds } of batches) {
+  for (const { rows, microBatches, paddedTokens, seconds } of batches) {
     seen += seconds;
-    said += secondsOf(speed, shape, rows, paddedTokens / rows);
+    for (const some of microBatches) said += secondsOf(speed, shape, some, paddedTokens / rows);
   }
   if (!(seen > 0 && said > 0)) return null;
   return {

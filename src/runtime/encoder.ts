@@ -14,13 +14,11 @@ import { startChild } from "./child.js";
 import { loadError } from "./load-error.js";
 import type { FromWorker } from "./messages.js";
 import { isOutOfMemory } from "./out-of-memory.js";
-import type { Encoder, EncoderOptions, TokenBatch } from "./types.js";
-
-type Answer = Awaited<ReturnType<Encoder["encode"]>>;
+import type { EncodedBatch, Encoder, EncoderOptions, TokenBatch } from "./types.js";
 
 interface Waiting {
-  readonly batch: TokenBatch;
-  readonly resolve: (answer: Answer) => void;
+  readonly microBatches: readonly TokenBatch[];
+  readonly resolve: (answer: EncodedBatch) => void;
   readonly reject: (error: RagError) => void;
   readonly timer: NodeJS.Timeout | null;
 }
@@ -49,6 +47,8 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
     const waiting = new Map<number, Waiting>();
     let loading: Loading | null = null;
     let sent = 0;
+    /** The batch that the process has got last. */
+    let there: readonly TokenBatch[] | null = null;
     /** Why no more batches are taken. */
     let over: RagError | null = null;
 
@@ -80,14 +80,24 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
       if (waiting.size === 0) child.hold(false);
       if (!call) return;
       if (message.kind === "done") {
-        call.resolve({ output: message.output, report: message.report });
-        return;
+        const { output, report, words } = message;
+        const failure = words === null ? null : failureOf(call.microBatches[report.microBatchSeconds.length], words);
+        call.resolve({ output, report, failure });
+      } else {
+        call.reject(failureOf(call.microBatches[0], message.words));
       }
-      const { rows, length } = call.batch;
-      const failed = isOutOfMemory(message.words)
-        ? outOfMemory(options.model, { rows, length }, message.words)
-        : inferenceFailed(options.model, rows, length, message.words);
-      call.reject(failed);
+    };
+    const failureOf = (microBatch: TokenBatch | undefined, words: string): RagError => {
+      const { rows = 0, length = 0 } = microBatch ?? {};
+      return isOutOfMemory(words)
+        ? outOfMemory(options.model, { rows, length }, words)
+        : inferenceFailed(options.model, rows, length, words);
+    };
+
+    const deliver = (microBatches: readonly TokenBatch[]) => {
+      if (there === microBatches) return;
+      there = microBatches;
+      child.send({ kind: "batch", microBatches });
     };
 
     const load = () =>
@@ -110,16 +120,23 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
       placement,
       loadSeconds: (performance.now() - start) / 1000,
       loadedRssBytes: rssBytes,
-      encode(batch, timeoutSeconds) {
-        const problem = problemOf(batch);
-        if (over || problem) return Promise.reject(over ?? badBatch(problem));
+      encode(microBatches, timeoutSeconds) {
+        const problem =
+          microBatches.length === 0 ? "no rows" : microBatches.map(problemOf).find((words) => words !== undefined);
+        if (over || problem !== undefined) return Promise.reject(over ?? badBatch(problem as string));
         return new Promise((resolveBatch, rejectBatch) => {
-          const late = () => end(inferenceTimeout(options.model, batch.rows, batch.length, timeoutSeconds as number));
+          const rows = microBatches.reduce((sum, batch) => sum + batch.rows, 0);
+          const length = microBatches.reduce((most, batch) => Math.max(most, batch.length), 0);
+          const late = () => end(inferenceTimeout(options.model, rows, length, timeoutSeconds as number));
           const timer = timeoutSeconds === undefined ? null : setTimeout(late, timeoutSeconds * 1000);
-          waiting.set(++sent, { batch, resolve: resolveBatch, reject: rejectBatch, timer });
+          waiting.set(++sent, { microBatches, resolve: resolveBatch, reject: rejectBatch, timer });
           child.hold(true);
-          child.send({ kind: "run", id: sent, batch });
+          deliver(microBatches);
+          child.send({ kind: "run", id: sent });
         });
+      },
+      sendAhead(microBatches) {
+        if (!over) deliver(microBatches);
       },
       async renew() {
         if (over) throw over;
@@ -136,12 +153,12 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
   });
 }
 
-/** What is wrong with a batch, or an empty string. */
-function problemOf({ rows, length, ids, mask, types }: TokenBatch): string {
+/** What is wrong with a micro-batch, in words; undefined for nothing. */
+function problemOf({ rows, length, ids, mask, types }: TokenBatch): string | undefined {
   if (!Number.isInteger(rows) || !Number.isInteger(length) || rows < 1 || length < 1)
     return `${rows} rows of ${length} tokens`;
   for (const [name, { length: values }] of Object.entries({ ids, mask, types })) {
     if (values !== rows * length) return `${values} ${name} for ${rows} rows of ${length} tokens`;
   }
-  return "";
+  return undefined;
 }

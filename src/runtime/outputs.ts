@@ -35,6 +35,47 @@ export function sparseOutput(tensor: OutputTensor, rows: number): SparseBatch {
   return { kind: "sparse", indptr, indices: Uint32Array.from(indices), values: Float32Array.from(values), dim };
 }
 
+/**
+ * The rows of several outputs as one, in their order.
+ *
+ * @throws RangeError for outputs of another kind or width than the first
+ */
+export function joinOutputs(outputs: readonly (DenseBatch | SparseBatch)[]): DenseBatch | SparseBatch {
+  const [first] = outputs;
+  if (!first) throw new RangeError("there are no outputs to join");
+  if (outputs.length === 1) return first;
+  const [dense, sparse]: [DenseBatch[], SparseBatch[]] = [[], []];
+  for (const output of outputs) {
+    if (output.kind !== first.kind || output.dim !== first.dim)
+      throw new RangeError(`the outputs of one batch are ${first.dim} and ${output.dim} wide`);
+    if (output.kind === "dense") dense.push(output);
+    else sparse.push(output);
+  }
+  const { dim } = first;
+  if (first.kind === "dense") return { kind: "dense", data: joinFloats(dense.map(({ data }) => data)), dim };
+  const rows = sparse.reduce((sum, { indptr }) => sum + indptr.length - 1, 0);
+  const terms = sparse.reduce((sum, { indices }) => sum + indices.length, 0);
+  const indptr = new Uint32Array(rows + 1);
+  const indices = new Uint32Array(terms);
+  let [row, at] = [0, 0];
+  for (const part of sparse) {
+    for (let r = 1; r < part.indptr.length; r++) indptr[++row] = at + (part.indptr[r] as number);
+    indices.set(part.indices, at);
+    at += part.indices.length;
+  }
+  return { kind: "sparse", indptr, indices, values: joinFloats(sparse.map(({ values }) => values)), dim };
+}
+
+function joinFloats(pieces: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
 function floatRows(tensor: OutputTensor, rows: number): { data: Float32Array; dim: number } {
   const { type, dims, data } = tensor;
   if (!(data instanceof Float32Array))

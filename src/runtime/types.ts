@@ -1,3 +1,4 @@
+import type { RagError } from "../core/errors.js";
 import type { ModelShape } from "../schema/device-types.js";
 import type { Pooling } from "../schema/model-types.js";
 import type { Provider } from "./devices/types.js";
@@ -11,7 +12,7 @@ export interface TokenizedText {
   readonly lost: number;
 }
 
-/** Rows padded to one length, as the inference process takes them. Row-major `[rows, length]`. */
+/** Rows that a model computes at once, padded to one length: a micro-batch. Row-major `[rows, length]`. */
 export interface TokenBatch {
   readonly rows: number;
   readonly length: number;
@@ -63,19 +64,30 @@ export interface SparseBatch {
 
 /** Timing and memory the inference process reports with each batch. */
 export interface BatchReport {
-  /** Seconds inside `session.run`. */
+  /** Seconds inside `session.run`, of all micro-batches. */
   readonly runSeconds: number;
+  /** Seconds of each micro-batch that was computed, reading its output included. */
+  readonly microBatchSeconds: readonly number[];
   /** Resident set of the inference process after the batch, in bytes. */
   readonly rssBytes: number;
   /** High-water mark of the resident set since the process began, in bytes. */
   readonly peakRssBytes: number;
 }
 
+/** What came back of a batch. */
+export interface EncodedBatch {
+  /** Rows of the micro-batches that were computed, in their order. */
+  readonly output: DenseBatch | SparseBatch;
+  readonly report: BatchReport;
+  /** What kept the next micro-batch from being computed, and so those behind it; null where all were. */
+  readonly failure: RagError | null;
+}
+
 /** A model in an inference process: what a provider makes of a file. */
 export interface Backend {
   /** Nodes by the provider that computed them in a probe; null where none was asked for. */
   readonly placement: Readonly<Record<string, number>> | null;
-  /** Computes one batch. @throws Error in the runtime's own words */
+  /** Computes one micro-batch. @throws Error in the runtime's own words */
   run(batch: TokenBatch): Promise<{ readonly output: DenseBatch | SparseBatch; readonly runSeconds: number }>;
   /** Gives the session's memory back. */
   close(): Promise<void>;
@@ -91,16 +103,20 @@ export interface Encoder {
   /** Resident set after loading, in bytes. */
   readonly loadedRssBytes: number;
   /**
-   * Computes one batch.
+   * Computes one batch: its micro-batches one after another. Memory has to do for one of them; between two nothing has to
+   * come back, so a device is as busy with several small ones as with a large one.
    *
    * @param timeoutSeconds the process is killed where it does not answer in time; no limit by default
-   * @throws RagError `out_of_memory` and `inference_failed` (the process lives on), `inference_process_died`, `inference_timeout`,
-   * `stopped` (the signal aborted, the process is killed), `bad_batch`, `encoder_closed`; all but `bad_batch` name the model
+   * @throws RagError `out_of_memory` and `inference_failed` where the first micro-batch can't be computed (the process lives on),
+   * `inference_process_died`, `inference_timeout`, `stopped` (the signal aborted, the process is killed), `bad_batch`,
+   * `encoder_closed`; all but `bad_batch` name the model
    */
-  encode(
-    batch: TokenBatch,
-    timeoutSeconds?: number,
-  ): Promise<{ readonly output: DenseBatch | SparseBatch; readonly report: BatchReport }>;
+  encode(microBatches: readonly TokenBatch[], timeoutSeconds?: number): Promise<EncodedBatch>;
+  /**
+   * Sends a batch while another is computed, so that the very same array need only be named to `encode` later. Nothing is computed
+   * by it, and nothing is owed: another batch may be encoded in its place.
+   */
+  sendAhead(microBatches: readonly TokenBatch[]): void;
   /**
    * Closes the session and makes a new one in the same process: what the old one's arena held is free again.
    *

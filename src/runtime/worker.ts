@@ -3,22 +3,31 @@
  * sends back pooled vectors, never token states. Started by encoder.ts with
  * `child_process.fork`.
  *
- * A batch is computed synchronously: nothing here can be interrupted, so the
+ * A micro-batch is computed synchronously: nothing here can be interrupted, so the
  * parent kills the process to stop it.
  */
+import { setImmediate } from "node:timers/promises";
 import { peakResidentBytes, residentBytes } from "./memory.js";
 import type { FromWorker, ToWorker } from "./messages.js";
-import type { Backend, EncoderOptions, TokenBatch } from "./types.js";
+import { joinOutputs } from "./outputs.js";
+import type { Backend, DenseBatch, EncoderOptions, SparseBatch, TokenBatch } from "./types.js";
 
 // An interrupt goes to the whole process group; the parent decides what it means.
 process.on("SIGINT", () => {});
-// The parent closed the channel or died. During a run this is noticed right after it.
+// The parent closed the channel or died. During a micro-batch this is noticed right after it.
 process.on("disconnect", () => process.exit());
 
 let backend: Backend | undefined;
 let last = Promise.resolve();
+/** Sent ahead, while what was sent before it is computed. */
+let batch: readonly TokenBatch[] = [];
 process.on("message", (message: ToWorker) => {
-  last = last.then(() => (message.kind === "load" ? load(message.options) : run(message.id, message.batch)));
+  if (message.kind === "batch") batch = message.microBatches;
+  else if (message.kind === "load") last = last.then(() => load(message.options));
+  else {
+    const mine = batch;
+    last = last.then(() => run(message.id, mine));
+  }
 });
 
 async function load(options: EncoderOptions): Promise<void> {
@@ -45,15 +54,32 @@ async function openBackend(options: EncoderOptions): Promise<Backend> {
   return openOnnxBackend(options);
 }
 
-async function run(id: number, batch: TokenBatch): Promise<void> {
+/** Computes micro-batches until one fails. What was computed before it is sent back with its words. */
+async function run(id: number, microBatches: readonly TokenBatch[]): Promise<void> {
+  const outputs: (DenseBatch | SparseBatch)[] = [];
+  const microBatchSeconds: number[] = [];
+  let runSeconds = 0;
+  let words: string | null = null;
   try {
-    if (!backend) throw new Error("no model is loaded");
-    const { output, runSeconds } = await backend.run(batch);
-    const report = { runSeconds, rssBytes: residentBytes(), peakRssBytes: peakResidentBytes() };
-    send({ kind: "done", id, output, report });
+    for (const microBatch of microBatches) {
+      // The channel's end is noticed in a turn of the event loop.
+      if (outputs.length > 0) await setImmediate();
+      if (!backend) throw new Error("no model is loaded");
+      const from = performance.now();
+      const result = await backend.run(microBatch);
+      microBatchSeconds.push((performance.now() - from) / 1000);
+      runSeconds += result.runSeconds;
+      outputs.push(result.output);
+    }
   } catch (error) {
-    send({ kind: "failed", id, words: wordsOf(error) });
+    words = wordsOf(error);
   }
+  if (outputs.length === 0) {
+    send({ kind: "failed", id, words: words ?? "the batch is empty" });
+    return;
+  }
+  const report = { runSeconds, microBatchSeconds, rssBytes: residentBytes(), peakRssBytes: peakResidentBytes() };
+  send({ kind: "done", id, output: joinOutputs(outputs), report, words });
 }
 
 /** A channel that has closed meanwhile is no error: the process is about to exit. */

@@ -169,7 +169,7 @@ const rerankPayload = {
   run_id: z.string().describe("Id of the rerank run"),
   status: z.literal("executed").describe("What became of the stage"),
   latency_ms: seconds().describe("Milliseconds of the rerank stage alone, loading included"),
-  batch_size: count().describe("Pairs in the largest batch"),
+  batch_size: count().describe("Most pairs that the model computed at once"),
   initial_candidate_count: count().describe("Pairs of query and candidate that were scored"),
   result_count: count().describe("Candidates kept over all queries"),
   candidate_ids: z.array(z.string()).describe("Chunk ids of the first query, best first"),
@@ -191,7 +191,7 @@ export const RerankRunSchema = z
       .object({
         top_k_candidates: count().describe("Candidates per query that the model was given, at most"),
         rerank_top_k: count().describe("Candidates per query that were kept, at most"),
-        batch_size: count().describe("Pairs in the largest batch"),
+        batch_size: count().describe("Most pairs that the model computed at once"),
       })
       .describe("Sizes of the stage"),
     queries: count().describe("Queries ranked"),

@@ -32,7 +32,17 @@ const RunHead = z.looseObject({
     finishedAt: z.string(),
     seconds: z.number().min(0),
     phases: z.record(z.string(), z.number()),
-    batches: z.array(z.looseObject({ index: z.int(), seconds: z.number() })),
+    batches: z.array(
+      z
+        .looseObject({
+          index: z.int(),
+          seconds: z.number(),
+          rows: z.int(),
+          microBatches: z.array(z.int()).optional(),
+        })
+        // In earlier versions a batch was computed at once.
+        .transform((batch) => ({ ...batch, microBatches: batch.microBatches ?? [batch.rows] })),
+    ),
     memory: z.array(z.looseObject({ device: z.string(), peakBytes: z.number() })),
     // Runs of earlier versions have none of these.
     devices: z.array(z.looseObject({ model: z.string(), batches: z.number() })).default([]),

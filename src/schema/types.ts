@@ -22,13 +22,15 @@ export interface Note {
   readonly count?: number;
 }
 
-/** One batch as it was computed. */
+/** One batch: what is sent to a device at once, and durable at once. */
 export interface BatchRecord {
-  /** Position in the plan. */
+  /** How many frames the journal had before it: its place in the order of completion. */
   readonly index: number;
   readonly model: string;
   readonly device: string;
   readonly rows: number;
+  /** Rows that the model computed at once, one micro-batch after another. */
+  readonly microBatches: readonly number[];
   /** Tokens that belong to texts. */
   readonly tokens: number;
   /** Tokens computed, padding included. */

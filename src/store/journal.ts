@@ -27,7 +27,7 @@ export interface Journal<M, P> {
 
 const MAGIC = 0x4a524e4c;
 const HEAD = 16;
-const SCHEMA = "rag-cells/journal@3";
+const SCHEMA = "rag-cells/journal@4";
 /** A header is one short line; what has no end of line by here is none. */
 const MOST_HEADER = 1024;
 

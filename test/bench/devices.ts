@@ -62,7 +62,7 @@ async function stops(): Promise<void> {
   for (let i = 0; i < 20; i++) {
     const stop = new AbortController();
     const encoder = await openEncoder(optionsOn(gpu), stop.signal);
-    const batch = encoder.encode(batchOf(8, 64)).catch(() => {});
+    const batch = encoder.encode([batchOf(8, 64)]).catch(() => {});
     while (!(sampler.latest(gpu.name)?.usedBytes ?? 0)) await sleep(20);
     await sleep(12.5 * i);
     const start = performance.now();

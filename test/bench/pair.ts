@@ -21,6 +21,7 @@ const NAIVE_ROWS = 32;
 const T4: Partial<SimulatedGpu> = { flops: 22e12, halfTokens: 1000, launchSeconds: 0.004, speedup: 1 };
 const shapes: readonly (readonly [string, ModelShape])[] = [
   ["6 x 384", { ...BASE, layers: 6, hidden: 384, intermediate: 1536, weightBytes: 45 * MIB }],
+  ["12 x 384", { ...BASE, hidden: 384, intermediate: 1536, weightBytes: 67 * MIB }],
   ["12 x 768", BASE],
   ["24 x 1024", { ...BASE, layers: 24, hidden: 1024, heads: 16, intermediate: 4096, weightBytes: 670 * MIB }],
 ];
@@ -64,7 +65,7 @@ for (const [name, shape] of shapes) {
     passes.push(seconds);
     const use = telemetry.devices.map(
       (d) =>
-        `${percent(d.busySeconds / d.passSeconds)} busy, ${percent(d.utilisation ?? Number.NaN)} by nvidia-smi, ${d.batches} batches`,
+        `${percent(d.busySeconds / d.passSeconds)} busy, ${percent(d.utilisation ?? Number.NaN)} by nvidia-smi, ${((d.peakBytes ?? Number.NaN) / 1e9).toFixed(1)} GB, ${d.batches} batches`,
     );
     console.log(
       `${name}, ${gpus.length} x T4: ${lengths.length} rows in ${seconds.toFixed(1)} s, ${percent(1 - tokens / paddedTokens)} padding; ${use.join("; ")}`,

@@ -112,11 +112,11 @@ async function costOfKeeping(): Promise<void> {
     const busy = cpuSecondsOf(encoder.pid);
     let keeping = 0;
     let row = 0;
-    let running = encoder.encode(batches[0] as (typeof batches)[number]);
+    let running = encoder.encode([batches[0] as (typeof batches)[number]]);
     for (let i = 0; i < batches.length; i++) {
       const { output } = await running;
       const next = batches[i + 1];
-      if (next) running = encoder.encode(next);
+      if (next) running = encoder.encode([next]);
       const { rows } = batches[i] as (typeof batches)[number];
       const start = performance.now();
       // Other texts in each round: new rows are what costs.

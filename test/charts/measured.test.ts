@@ -54,7 +54,7 @@ test("throughput over time neither loses nor invents a token", () => {
 });
 
 test("idle time shows as zero", () => {
-  const batch = { index: 0, model: "m", device: "cpu", rows: 1, tokens: 100, paddedTokens: 100 };
+  const batch = { index: 0, model: "m", device: "cpu", rows: 1, microBatches: [1], tokens: 100, paddedTokens: 100 };
   const rates = ratesOverTime(
     [
       { ...batch, seconds: 1, at: 1 },
@@ -75,7 +75,7 @@ test("seconds that two devices worked at once count once", () => {
     ]),
     4,
   );
-  const batch = { index: 0, model: "m", device: "cpu", rows: 1, tokens: 100, paddedTokens: 125 };
+  const batch = { index: 0, model: "m", device: "cpu", rows: 1, microBatches: [1], tokens: 100, paddedTokens: 125 };
   const summary = summarize([
     { ...batch, seconds: 2, at: 2 },
     { ...batch, seconds: 2, at: 2, device: "other" },

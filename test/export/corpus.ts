@@ -39,6 +39,7 @@ const telemetry = (batches: number, model: string): StageTelemetry => ({
     model,
     device: "cpu",
     rows: 4,
+    microBatches: [4],
     tokens: 40,
     paddedTokens: 48,
     seconds: 0.25 + index / 8,

@@ -84,7 +84,7 @@ test("a crash, an error of the device and a batch that never ends cost a fresh p
   assert.ok(done.length > 0 && done.length < lengths.length);
   const again = await simulatedPass({ gpus: [FAST], lengths, settings, dir: broken.dir });
   whole(again);
-  assert.equal(again.resumed, 3);
+  assert.equal(again.resumed, 2);
 });
 
 test("rows that fit on no device alone: all others are done, the error names them with their lengths, and none is tried for ever", async () => {
@@ -107,8 +107,11 @@ test("a plan that may not be changed is kept or it is an error; the same plan on
   const two = await simulatedPass({ gpus: [FAST, FAST], lengths, settings });
   whole(one);
   whole(two);
-  const cut = ({ telemetry }: SimulatedResult) =>
-    telemetry.batches.map(({ rows, paddedTokens }) => `${rows}/${paddedTokens}`).sort();
+  // How many of them come back at once is a matter of time, and decides nothing.
+  const cut = ({ telemetry, paddedTokens }: SimulatedResult) => ({
+    paddedTokens,
+    rows: telemetry.batches.flatMap(({ microBatches }) => microBatches).sort(),
+  });
   assert.deepEqual(cut(one), cut(two));
   assert.ok(!one.notes.includes("batches_found"));
   const faults: SimulatedFault[] = [{ batch: 0, kind: "out_of_memory", times: 5 }];
@@ -172,7 +175,7 @@ test("batches that an interrupted attempt had cut are told by the attempt that e
     gpus: [{ ...FAST, faults }],
     lengths,
     settings,
-    due: (done) => done >= 150,
+    due: (done) => done >= 35,
   });
   assert.equal(cut.error?.code, "stopped");
   assert.deepEqual(kinds(cut), ["halved"]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { driveAll } from "../../dist/pass/drive.js";
-import type { PreparedBatch } from "../../dist/pass/frames.js";
+import type { PreparedPiece } from "../../dist/pass/frames.js";
 import { type Member, openMember } from "../../dist/pass/member.js";
 import { workQueue } from "../../dist/pass/queue.js";
 import type { SimulatedFault } from "../../dist/schema/simulated-types.js";
@@ -10,8 +10,8 @@ import { batchOf, gpus, optionsOn } from "../runtime/lib/simulated.ts";
 const LENGTH = 64;
 
 /** A device of a simulation, without a budget. */
-async function memberOn(...faults: SimulatedFault[]): Promise<Member> {
-  const [device] = await gpus({ faults });
+async function memberOn(faults: readonly SimulatedFault[], batchSeconds = 0): Promise<Member> {
+  const [device] = await gpus({ faults: [...faults] });
   if (!device) throw new Error("no device");
   const { provider: _, env: __, ...options } = optionsOn(device);
   return openMember({
@@ -21,6 +21,7 @@ async function memberOn(...faults: SimulatedFault[]): Promise<Member> {
     maxRows: 64,
     limitBytes: 10e9,
     tokenBudget: 4 * LENGTH,
+    batchSeconds: { known: batchSeconds, unread: batchSeconds },
     timeoutSeconds: null,
     sampling: { source: "none", interval: "never", capBytes: null },
     readBytes: async () => null,
@@ -30,7 +31,7 @@ async function memberOn(...faults: SimulatedFault[]): Promise<Member> {
   });
 }
 
-const prepare = async (rows: readonly number[]): Promise<PreparedBatch> => ({
+const prepare = async (rows: readonly number[]): Promise<PreparedPiece> => ({
   rows,
   prepared: [],
   texts: [],
@@ -38,7 +39,7 @@ const prepare = async (rows: readonly number[]): Promise<PreparedBatch> => ({
 });
 
 test("a process that can make no new session is ended, and the batch gets its fresh process", async () => {
-  const real = await memberOn({ batch: 1, kind: "out_of_memory", times: 2 });
+  const real = await memberOn([{ batch: 1, kind: "out_of_memory", times: 2 }]);
   let renewals = 0;
   const member: Member = {
     ...real,
@@ -61,7 +62,7 @@ test("a process that can make no new session is ended, and the batch gets its fr
       lengths: () => LENGTH,
       prepare,
       writer: {
-        write: async ({ rows }) => void done.push(...rows),
+        write: async (pieces) => void done.push(...pieces.flatMap(({ rows }) => rows)),
         settle: async () => {},
       },
       rules: { cut: true, restart: true },
@@ -77,4 +78,88 @@ test("a process that can make no new session is ended, and the batch gets its fr
     done.sort((a, b) => a - b),
     Array.from({ length: 16 }, (_, row) => row),
   );
+});
+
+/** Drives one device over 64 rows, 4 at once and as many in a batch as .5 s allow, each micro-batch some 2 ms. */
+async function driveOne(real: Member, change: (member: Member) => Member = (member) => member) {
+  const events: string[] = [];
+  const batches: string[] = [];
+  const rows: number[] = [];
+  try {
+    const failed = await driveAll({
+      model: "test-model",
+      members: [change(real)],
+      queue: workQueue(
+        [{ rows: Array.from({ length: 64 }, (_, row) => row), length: LENGTH, fixed: false, restarts: 0 }],
+        () => LENGTH,
+      ),
+      lengths: () => LENGTH,
+      prepare,
+      writer: {
+        async write(pieces, { output }) {
+          assert.equal(
+            output.kind === "dense" && output.data.length,
+            768 * pieces.flatMap((piece) => piece.rows).length,
+          );
+          batches.push(pieces.map((piece) => piece.rows.length).join());
+          rows.push(...pieces.flatMap((piece) => piece.rows));
+        },
+        settle: async () => {},
+      },
+      rules: { cut: true, restart: true },
+      event: ({ kind, rows }) => void events.push(`${kind} ${rows}`),
+    });
+    assert.deepEqual(failed, []);
+  } finally {
+    await real.end();
+  }
+  assert.deepEqual(
+    rows.sort((a, b) => a - b),
+    Array.from({ length: 64 }, (_, row) => row),
+    "every row once",
+  );
+  return { events, batches };
+}
+
+test("a batch that stops in the middle is written as far as it came, and the ladder is for what failed", async () => {
+  // The first batch tells the time, the second is sent meanwhile; the third has all the rest.
+  const { events, batches } = await driveOne(await memberOn([{ batch: 5, kind: "out_of_memory" }], 0.5));
+  assert.deepEqual(events, ["halved 4"]);
+  assert.deepEqual(batches.slice(0, 4), ["4", "4", "4,4,4", "2"]);
+  assert.equal(batches.length, 5);
+});
+
+test("where a process dies with a batch, each micro-batch of it is tried again by itself", async () => {
+  const { events, batches } = await driveOne(await memberOn([{ batch: 4, kind: "crash", times: 2 }], 0.5));
+  assert.deepEqual(events, ["restarted 56", "restarted 4"], "the first takes the second process with it");
+  assert.deepEqual(batches, [...new Array(16).fill("4")]);
+});
+
+test("one that takes every process with it ends the pass, after as many as one batch may cost", async () => {
+  const member = await memberOn([{ batch: 4, kind: "crash", times: 3 }], 0.5);
+  await assert.rejects(driveOne(member), { code: "inference_process_died" });
+});
+
+test("where memory came near the cap, every micro-batch of the batch is cut in half", async () => {
+  let encoded = 0;
+  const { events, batches } = await driveOne(await memberOn([], 0.5), (real) => ({
+    ...real,
+    encode(microBatches) {
+      const answer = real.encode(microBatches);
+      // As the watchdog does.
+      if (++encoded === 3) {
+        real.watchdog = "11.6 GB were in use";
+        real.kill(real.watchdog);
+      }
+      return answer;
+    },
+    get watchdog() {
+      return real.watchdog;
+    },
+    set watchdog(words) {
+      real.watchdog = words;
+    },
+  }));
+  assert.deepEqual(events, ["watchdog 56", "halved 56"]);
+  assert.deepEqual(batches, ["4", "4", ...new Array(28).fill("2")]);
 });

@@ -31,7 +31,7 @@ test("batches under way at once come back each to its caller, with measurements"
   const encoder = await openBytes(t, small);
   assert.ok(runs(encoder.pid) && encoder.pid !== process.pid);
   assert.ok(encoder.loadSeconds > 0 && encoder.loadedRssBytes > 2 ** 20);
-  const answers = await Promise.all([3, 4, 5].map((id) => encoder.encode(batchOf([[id], [id]]))));
+  const answers = await Promise.all([3, 4, 5].map((id) => encoder.encode([batchOf([[id], [id]])])));
   answers.forEach(({ output, report }, i) => {
     assert.ok(output.kind === "dense" && output.dim === DIM);
     assert.deepEqual(
@@ -44,34 +44,34 @@ test("batches under way at once come back each to its caller, with measurements"
   await encoder.close();
   await encoder.close();
   assert.equal(runs(encoder.pid), false);
-  await assert.rejects(encoder.encode(batchOf([[1]])), { code: "encoder_closed" });
+  await assert.rejects(encoder.encode([batchOf([[1]])]), { code: "encoder_closed" });
 });
 
 test("the peak is the child's own, not this process's", async (t) => {
   const ballast = Buffer.alloc(400 * 2 ** 20, 1);
   const encoder = await openBytes(t, small);
-  const { report } = await encoder.encode(batchOf([[1]]));
+  const { report } = await encoder.encode([batchOf([[1]])]);
   assert.ok(process.memoryUsage.rss() > ballast.length);
   assert.ok(report.peakRssBytes < ballast.length, `${report.peakRssBytes}`);
 });
 
 test("a killed child is an error that names model, signal and remedy; the next one works", async (t) => {
   const encoder = await openEncoder(optionsFor(slowFile));
-  const running = encoder.encode(slowBatch());
-  const queued = encoder.encode(batchOf([[1]]));
+  const running = encoder.encode([slowBatch()]);
+  const queued = encoder.encode([batchOf([[1]])]);
   await sleep(100);
   process.kill(encoder.pid, "SIGKILL");
   const expected = { code: "inference_process_died", message: /"test-model" died with signal SIGKILL.*tokenBudget/ };
   await Promise.all([assert.rejects(running, expected), assert.rejects(queued, expected)]);
-  await assert.rejects(encoder.encode(batchOf([[1]])), expected);
+  await assert.rejects(encoder.encode([batchOf([[1]])]), expected);
   await encoder.close();
   const again = await openBytes(t, small);
-  assert.equal((await again.encode(batchOf([[1]]))).output.kind, "dense");
+  assert.equal((await again.encode([batchOf([[1]])])).output.kind, "dense");
 });
 
 test("the end of what a dead child wrote is in the error", async () => {
   const encoder = await openEncoder(optionsFor(slowFile, { verbose: true }));
-  const running = encoder.encode(slowBatch());
+  const running = encoder.encode([slowBatch()]);
   await sleep(100);
   process.kill(encoder.pid, "SIGSEGV");
   await assert.rejects(running, (error: Error) => {
@@ -87,14 +87,14 @@ test("the end of what a dead child wrote is in the error", async () => {
 test("Stop ends a long batch within 300 ms and leaves no process", async () => {
   const controller = new AbortController();
   const encoder = await openEncoder(optionsFor(slowFile), controller.signal);
-  const running = encoder.encode(slowBatch());
+  const running = encoder.encode([slowBatch()]);
   await sleep(200);
   const start = performance.now();
   controller.abort();
   await assert.rejects(running, { code: "stopped" });
   assert.ok(performance.now() - start < 300);
   await goneWithin(encoder.pid, 1000);
-  await assert.rejects(encoder.encode(batchOf([[1]])), { code: "stopped" });
+  await assert.rejects(encoder.encode([batchOf([[1]])]), { code: "stopped" });
 });
 
 test("Stop before and during loading", async () => {
@@ -108,13 +108,15 @@ test("Stop before and during loading", async () => {
 test("an interrupt of the process group does not end a batch", async () => {
   const encoder = await openEncoder(optionsFor(slowFile));
   const batch = slowBatch();
-  const running = encoder.encode({
-    ...batch,
-    rows: 4,
-    ids: batch.ids.subarray(0, 2048),
-    mask: batch.mask.subarray(0, 2048),
-    types: batch.types.subarray(0, 2048),
-  });
+  const running = encoder.encode([
+    {
+      ...batch,
+      rows: 4,
+      ids: batch.ids.subarray(0, 2048),
+      mask: batch.mask.subarray(0, 2048),
+      types: batch.types.subarray(0, 2048),
+    },
+  ]);
   process.kill(encoder.pid, "SIGINT");
   assert.equal((await running).output.kind, "dense");
   await encoder.close();
@@ -122,11 +124,11 @@ test("an interrupt of the process group does not end a batch", async () => {
 
 test("a batch that onnxruntime refuses is an error in its words, and the process lives on", async (t) => {
   const encoder = await openBytes(t, small);
-  await assert.rejects(encoder.encode(batchOf([[1, 99]])), {
+  await assert.rejects(encoder.encode([batchOf([[1, 99]])]), {
     code: "inference_failed",
     message: /1 rows of 2 tokens.*out of data bounds/,
   });
-  assert.equal((await encoder.encode(batchOf([[1]]))).output.kind, "dense");
+  assert.equal((await encoder.encode([batchOf([[1]])])).output.kind, "dense");
 });
 
 test("a batch whose arrays don't fit is refused before it is sent", async (t) => {
@@ -135,12 +137,12 @@ test("a batch whose arrays don't fit is refused before it is sent", async (t) =>
     [1, 2],
     [3, 4],
   ]);
-  await assert.rejects(encoder.encode({ ...good, mask: new Uint8Array(3) }), {
+  await assert.rejects(encoder.encode([good, { ...good, mask: new Uint8Array(3) }]), {
     code: "bad_batch",
     message: /3 mask for 2 rows of 2/,
   });
-  await assert.rejects(encoder.encode({ ...good, rows: 0 }), { code: "bad_batch" });
-  await assert.rejects(encoder.encode({ ...good, length: Number.NaN }), { code: "bad_batch" });
+  await assert.rejects(encoder.encode([{ ...good, rows: 0 }]), { code: "bad_batch" });
+  await assert.rejects(encoder.encode([{ ...good, length: Number.NaN }]), { code: "bad_batch" });
 });
 
 test("position ids, segment ids and int32 inputs are fed where the graph has them", async (t) => {
@@ -177,7 +179,7 @@ test("position ids, segment ids and int32 inputs are fed where the graph has the
     ),
     types: Uint8Array.of(0, 1, 1, 0, 0, 0),
   };
-  const { output } = await encoder.encode(batch);
+  const { output } = await encoder.encode([batch]);
   assert.ok(output.kind === "dense");
   assert.deepEqual([...output.data], [3 + 20 + 100, 5 + 10]);
 });
@@ -193,13 +195,13 @@ test("pooling none gives the raw logits", async (t) => {
     head: "pair",
   });
   const encoder = await openBytes(t, bytes, { pooling: "none" });
-  const { output } = await encoder.encode(
+  const { output } = await encoder.encode([
     batchOf([
       [1, 2],
       [3, 4],
       [5, 6],
     ]),
-  );
+  ]);
   assert.ok(output.kind === "dense" && output.dim === 1 && output.data.length === 3);
   assert.equal(new Set(output.data).size, 3);
 });

@@ -80,12 +80,12 @@ async function everyWay<Output>(
   ]) {
     const outputs: Output[] = [];
     for (const { rows } of plan.batches) {
-      const { output } = await encoder.encode(
+      const { output } = await encoder.encode([
         padBatch(
           rows.map((i) => texts[i] as TokenizedText),
           tokenizer.padId,
         ),
-      );
+      ]);
       rows.forEach((i, at) => {
         outputs[i] = row(output, at);
       });

@@ -14,13 +14,13 @@ test("an fp16 file on the CPU gives the vectors of the fp32 file, cosine above 1
     const file = join(folder, `${half}.onnx`);
     writeFileSync(file, bertOnnx({ ...shape, opset: 14, half }));
     const encoder = await openEncoder(optionsFor(file, { pooling: "mean", normalize: true }));
-    const { output } = await encoder.encode(
+    const { output } = await encoder.encode([
       batchOf([
         [1, 2, 3],
         [5, 6, 4],
         [7, 8, 9],
       ]),
-    );
+    ]);
     await encoder.close();
     assert.ok(output.kind === "dense");
     return output;

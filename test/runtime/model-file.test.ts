@@ -88,7 +88,7 @@ test("external data is read from the path that the caller gives, whatever the wo
     pooling: "cls",
   });
   const encoder = await openEncoder(options);
-  const { output } = await encoder.encode(batchOf([[7]]));
+  const { output } = await encoder.encode([batchOf([[7]])]);
   assert.ok(output.kind === "dense");
   assert.deepEqual(output.data, table.slice(7 * DIM, 8 * DIM));
   await encoder.close();

@@ -36,9 +36,9 @@ test("a probe says what computed, its profile is gone, and later batches are not
     mask: new Uint8Array(3).fill(1),
     types: new Uint8Array(3),
   };
-  await encoder.encode(batch);
+  await encoder.encode([batch]);
   await encoder.renew();
-  await encoder.encode(batch);
+  await encoder.encode([batch]);
   await encoder.close();
   assert.deepEqual(Object.keys(placement ?? {}), ["CPUExecutionProvider"]);
   assert.ok((placement?.["CPUExecutionProvider"] ?? 0) > 50);

@@ -62,7 +62,7 @@ for (const opset of [11, 12, 13, 17, 18, 21]) {
         });
         for (const anywhere of pooling === "cls" ? [false] : [false, true]) {
           const batch = randomBatch(next, anywhere);
-          const { output } = await encoder.encode(batch);
+          const { output } = await encoder.encode([batch]);
           assert.equal(output.kind, "dense");
           assert.ok(output.kind === "dense" && output.dim === DIM && output.data.length === batch.rows * DIM);
           const expected = reference(table, batch, pooling, normalize);
@@ -82,7 +82,7 @@ for (const opset of [11, 12, 13, 17, 18, 21]) {
     const table = normals(next, VOCABULARY * DIM, 3).map((x) => x - 2);
     const encoder = await openBytes(t, tableOnnx({ opset, table, dim: DIM, output: "logits" }), { pooling: "splade" });
     const batch = randomBatch(next, true);
-    const { output } = await encoder.encode(batch);
+    const { output } = await encoder.encode([batch]);
     assert.ok(output.kind === "sparse" && output.dim === DIM);
     const expected = reference(table, batch, "splade", false);
     const terms: number[] = [];
@@ -107,10 +107,10 @@ test("rows without a real token give zeros, not NaN", async (t) => {
   const ids = new Int32Array(4).fill(3);
   const batch = { rows: 1, length: 4, ids, mask: new Uint8Array(4), types: new Uint8Array(4) };
   const mean = await openBytes(t, tableOnnx({ opset: 17, table, dim: DIM }), { pooling: "mean", normalize: true });
-  const dense = (await mean.encode(batch)).output;
+  const dense = (await mean.encode([batch])).output;
   assert.ok(dense.kind === "dense" && dense.data.every((x) => x === 0));
   const splade = await openBytes(t, tableOnnx({ opset: 17, table, dim: DIM, output: "logits" }), { pooling: "splade" });
-  const sparse = (await splade.encode(batch)).output;
+  const sparse = (await splade.encode([batch])).output;
   assert.ok(sparse.kind === "sparse" && sparse.indices.length === 0);
 });
 
@@ -122,10 +122,10 @@ test("a token whose logits are NaN reaches the caller from any place; a padded o
     [7, 3, 8],
     [7, 8, 3],
   ];
-  const { output } = await splade.encode(batchOf(broken));
+  const { output } = await splade.encode([batchOf(broken)]);
   assert.ok(output.kind === "sparse");
   assert.deepEqual([...output.indptr], [0, DIM, 2 * DIM, 3 * DIM]);
   assert.ok(output.values.every(Number.isNaN));
-  const padded = (await splade.encode(batchOf([[7, 8, 3]], [[1, 1, 0]]))).output;
+  const padded = (await splade.encode([batchOf([[7, 8, 3]], [[1, 1, 0]])])).output;
   assert.ok(padded.kind === "sparse" && padded.values.length > 0 && padded.values.every(Number.isFinite));
 });

@@ -57,9 +57,9 @@ test("memory and use of all GPUs come through one nvidia-smi, while they change"
   });
   assert.equal(sampler.series(one.name), null, "nothing was read yet");
   const encoder = await openEncoder(optionsOn(one));
-  await encoder.encode(batchOf(64, 128));
+  await encoder.encode([batchOf(64, 128)]);
   const from = sampler.latest(one.name)?.at ?? 0;
-  await encoder.encode(batchOf(64, 128));
+  await encoder.encode([batchOf(64, 128)]);
   const to = sampler.latest(one.name)?.at ?? 0;
   await encoder.close();
   await until(() => sampler.latest(one.name)?.usedBytes === 0);

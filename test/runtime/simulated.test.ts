@@ -12,7 +12,7 @@ import type { UsableDevice } from "../../dist/runtime/devices/types.js";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import { simulatedDevices } from "../../dist/runtime/simulated/devices.js";
 import { gpuFolder, holdings } from "../../dist/runtime/simulated/ledger.js";
-import type { DenseBatch, SparseBatch } from "../../dist/runtime/types.js";
+import type { DenseBatch, SparseBatch, TokenBatch } from "../../dist/runtime/types.js";
 import { goneWithin } from "./lib/processes.ts";
 import { normals, seeded } from "./lib/random.ts";
 import { BASE, batchOf, GIB, gpus, MIB, optionsOn } from "./lib/simulated.ts";
@@ -34,10 +34,10 @@ test("rows give the same bits in whatever batches they come", async () => {
   const [gpu] = await gpus({});
   const encoder = await openEncoder(optionsOn(gpu as UsableDevice));
   try {
-    const all = (await encoder.encode(batchOf(6, 40, 30))).output as DenseBatch;
+    const all = (await encoder.encode([batchOf(6, 40, 30)])).output as DenseBatch;
     assert.equal(all.dim, 768);
     for (let row = 0; row < 6; row++) {
-      const one = (await encoder.encode(batchOf(1, 32, 30, row))).output as DenseBatch;
+      const one = (await encoder.encode([batchOf(1, 32, 30, row)])).output as DenseBatch;
       assert.deepEqual(one.data, all.data.slice(row * 768, (row + 1) * 768));
       assert.ok(Math.abs(Math.hypot(...one.data) - 1) < 1e-6, "length 1");
     }
@@ -52,7 +52,7 @@ test("sparse rows are ascending terms of the vocabulary, and cross-encoders give
   const splade = await openEncoder(
     optionsOn(gpu as UsableDevice, { pooling: "splade", shape: { ...BASE, vocabularyOutput: true } }),
   );
-  const sparse = (await splade.encode(batchOf(3, 20))).output as SparseBatch;
+  const sparse = (await splade.encode([batchOf(3, 20)])).output as SparseBatch;
   await splade.close();
   assert.equal(sparse.dim, BASE.vocabulary);
   for (let row = 0; row < 3; row++) {
@@ -66,10 +66,82 @@ test("sparse rows are ascending terms of the vocabulary, and cross-encoders give
   assert.ok(sparse.values.every((value) => value > 0));
 
   const reranker = await openEncoder(optionsOn(gpu as UsableDevice, { pooling: "none" }));
-  const logits = (await reranker.encode(batchOf(3, 20))).output as DenseBatch;
+  const logits = (await reranker.encode([batchOf(3, 20)])).output as DenseBatch;
   await reranker.close();
   assert.equal(logits.dim, 1);
   assert.equal(new Set(logits.data).size, 3);
+});
+
+test("a batch's micro-batches give the bits that they give alone; one that fails keeps those before it", async () => {
+  const [gpu] = await gpus({ faults: [{ batch: 5, kind: "out_of_memory", times: 2 }] });
+  const sizes = [batchOf(3, 40, 30), batchOf(1, 40, 40, 3), batchOf(5, 8, 8, 4)];
+  for (const pooling of ["mean", "splade"] as const) {
+    const shape = { ...BASE, vocabularyOutput: pooling === "splade" };
+    const encoder = await openEncoder(optionsOn(gpu as UsableDevice, { pooling, shape }));
+    try {
+      if (pooling === "mean") {
+        const { output, report, failure } = await encoder.encode(sizes);
+        assert.equal(failure, null);
+        assert.equal(report.microBatchSeconds.length, 3);
+        assert.ok(report.microBatchSeconds.reduce((a, b) => a + b, 0) >= report.runSeconds);
+        const row = (at: number) => (output as DenseBatch).data.slice(at * 768, (at + 1) * 768);
+        const last = (await encoder.encode(sizes.slice(2))).output as DenseBatch;
+        assert.deepEqual(row(4), last.data.slice(0, 768));
+        // The sixth micro-batch on this device fails.
+        const cut = await encoder.encode([sizes[1] as TokenBatch, sizes[0] as TokenBatch, sizes[2] as TokenBatch]);
+        assert.equal(cut.failure?.code, "out_of_memory");
+        assert.match(cut.failure?.message ?? "", /3 rows of 40 tokens/);
+        assert.deepEqual((cut.output as DenseBatch).data, row(3));
+        assert.equal(cut.report.microBatchSeconds.length, 1);
+        await assert.rejects(encoder.encode(sizes), { code: "out_of_memory" }, "nothing was computed");
+      } else {
+        const all = (await encoder.encode(sizes)).output as SparseBatch;
+        const alone = [];
+        for (const size of sizes) alone.push((await encoder.encode([size])).output as SparseBatch);
+        assert.deepEqual(
+          [...all.indices],
+          alone.flatMap(({ indices }) => [...indices]),
+        );
+        assert.deepEqual(
+          [...all.values],
+          alone.flatMap(({ values }) => [...values]),
+        );
+        const counts = (indptr: Uint32Array) => [...indptr.slice(1)].map((to, i) => to - (indptr[i] as number));
+        assert.deepEqual(
+          counts(all.indptr),
+          alone.flatMap(({ indptr }) => counts(indptr)),
+        );
+      }
+      await assert.rejects(encoder.encode([]), { code: "bad_batch", message: /no rows/ });
+    } finally {
+      await encoder.close();
+    }
+  }
+});
+
+test("a batch may be sent ahead, and another one be computed in its place", async () => {
+  const [gpu] = await gpus({});
+  const encoder = await openEncoder(optionsOn(gpu as UsableDevice));
+  try {
+    const [first, second, third] = [0, 1, 2].map((row) => [batchOf(1, 20, 20, row)]) as [
+      TokenBatch[],
+      TokenBatch[],
+      TokenBatch[],
+    ];
+    const alone = [];
+    for (const batch of [first, second, third]) alone.push((await encoder.encode([...batch])).output);
+    const running = encoder.encode(first);
+    encoder.sendAhead(second);
+    assert.deepEqual((await running).output, alone[0], "what is sent ahead is not what is computed");
+    assert.deepEqual((await encoder.encode(second)).output, alone[1]);
+    encoder.sendAhead(first);
+    assert.deepEqual((await encoder.encode(third)).output, alone[2]);
+    encoder.sendAhead(second);
+    await encoder.renew();
+    assert.deepEqual((await encoder.encode(second)).output, alone[1], "a new session keeps it");
+  } finally {
+    await encoder.close();
+  }
 });
 
 test("a real model computes on it when it is to: the numbers are the processor's", async () => {
@@ -83,7 +155,7 @@ test("a real model computes on it when it is to: the numbers are the processor's
   const results = [];
   for (const device of [gpu as UsableDevice, { provider: { kind: "cpu" as const }, env: {} }]) {
     const encoder = await on(device);
-    results.push((await encoder.encode(batch)).output);
+    results.push((await encoder.encode([batch])).output);
     await encoder.close();
   }
   assert.deepEqual(results[0], results[1]);
@@ -94,10 +166,10 @@ test("memory is what context, weights and batches take, is seen by nvidia-smi, a
   assert.equal(await usedMebibytes(gpu), 0);
   const encoder = await openEncoder(optionsOn(gpu));
   assert.equal(await usedMebibytes(gpu), 400 + 220);
-  await encoder.encode(batchOf(64, 256));
+  await encoder.encode([batchOf(64, 256)]);
   const grown = await usedMebibytes(gpu);
   assert.ok(grown > 620 + 200, `${grown} MiB`);
-  await encoder.encode(batchOf(8, 256));
+  await encoder.encode([batchOf(8, 256)]);
   assert.equal(await usedMebibytes(gpu), grown, "an arena never shrinks");
   const apps = await ask(
     gpu,
@@ -127,12 +199,12 @@ test("a batch that does not fit says so in onnxruntime's words, and a smaller on
   const [gpu] = (await gpus({ memoryBytes: 2 * GIB })) as [UsableDevice];
   const encoder = await openEncoder(optionsOn(gpu));
   try {
-    await assert.rejects(encoder.encode(batchOf(512, 512)), (error: Error & { code: string }) => {
+    await assert.rejects(encoder.encode([batchOf(512, 512)]), (error: Error & { code: string }) => {
       assert.equal(error.code, "out_of_memory");
       assert.match(error.message, /Failed to allocate memory for requested buffer of size \d+/);
       return true;
     });
-    await encoder.encode(batchOf(4, 128));
+    await encoder.encode([batchOf(4, 128)]);
     assert.ok((await usedMebibytes(gpu)) <= 2048);
   } finally {
     await encoder.close();
@@ -155,7 +227,7 @@ test("processes that grow at the same time never have more than there is", async
         const next = seeded(i);
         const seen: string[] = [];
         for (let batch = 0; batch < 12; batch++) {
-          const outcome = encoder.encode(batchOf(1 + Math.floor(next() * 200), 256)).then(
+          const outcome = encoder.encode([batchOf(1 + Math.floor(next() * 200), 256)]).then(
             () => "done",
             (error: Error & { code: string }) => error.code,
           );
@@ -177,7 +249,7 @@ test("a factor makes batches take more than the formula says", async () => {
   const needs = async (memoryFactor: number) => {
     const [gpu] = (await gpus({ memoryFactor })) as [UsableDevice];
     const encoder = await openEncoder(optionsOn(gpu));
-    await encoder.encode(batchOf(64, 256));
+    await encoder.encode([batchOf(64, 256)]);
     const used = await usedMebibytes(gpu);
     await encoder.close();
     return used;
@@ -199,10 +271,10 @@ test("faults come at their batch, counted over all processes that the GPU ever h
   const open = () => openEncoder(optionsOn(gpu));
   const batch = batchOf(2, 16);
   let encoder = await open();
-  await encoder.encode(batch);
+  await encoder.encode([batch]);
   const words = [];
   for (let i = 0; i < 3; i++) {
-    const error = await encoder.encode(batch).then(
+    const error = await encoder.encode([batch]).then(
       () => assert.fail("no fault"),
       (error: Error & { code: string }) => error,
     );
@@ -211,7 +283,7 @@ test("faults come at their batch, counted over all processes that the GPU ever h
   }
   assert.equal(new Set(words).size, 3);
   for (const signal of ["SIGSEGV", "SIGABRT"]) {
-    await assert.rejects(encoder.encode(batch), (error: Error & { code: string }) => {
+    await assert.rejects(encoder.encode([batch]), (error: Error & { code: string }) => {
       assert.equal(error.code, "inference_process_died");
       assert.match(error.message, new RegExp(signal));
       return true;
@@ -219,20 +291,24 @@ test("faults come at their batch, counted over all processes that the GPU ever h
     await encoder.close();
     encoder = await open();
   }
-  await assert.rejects(encoder.encode(batch, 0.3), { code: "inference_timeout" });
+  await assert.rejects(encoder.encode([batch], 0.3), { code: "inference_timeout" });
   await encoder.close();
   encoder = await open();
-  await assert.rejects(encoder.encode(batch), (error: Error & { code: string }) => {
+  await assert.rejects(encoder.encode([batch]), (error: Error & { code: string }) => {
     assert.equal(error.code, "inference_failed");
     assert.match(error.message, /CUDA error 700: an illegal memory access/);
     return true;
   });
-  await assert.rejects(encoder.encode(batch), /illegal memory access/, "the context is lost, and no batch is counted");
+  await assert.rejects(
+    encoder.encode([batch]),
+    /illegal memory access/,
+    "the context is lost, and no batch is counted",
+  );
   await assert.rejects(encoder.renew(), /illegal memory access/);
   await encoder.close();
   encoder = await open();
   const before = await usedMebibytes(gpu);
-  await encoder.encode(batch);
+  await encoder.encode([batch]);
   await encoder.renew();
   assert.equal(await usedMebibytes(gpu), before + 100, "what leaks stays until the process ends");
   await encoder.close();
@@ -243,7 +319,7 @@ test("time goes by the model's arithmetic, and not in the processor", async () =
   const [gpu] = (await gpus({ flops: 1e12, speedup: 10, halfTokens: 0 })) as [UsableDevice];
   const encoder = await openEncoder(optionsOn(gpu));
   try {
-    const { report } = await encoder.encode(batchOf(32, 128));
+    const { report } = await encoder.encode([batchOf(32, 128)]);
     // 4096 tokens of 12 layers with 2 * 7.1 million multiplications each, and attention.
     const seconds = (4096 * 12 * (2 * 7_077_888 + 4 * 128 * 768)) / 1e12 / 10;
     assert.ok(
@@ -258,7 +334,7 @@ test("time goes by the model's arithmetic, and not in the processor", async () =
 test("the use of a GPU is seen while it computes, and none when it does not", async () => {
   const [busy, idle] = (await gpus({ flops: 1e11, speedup: 1 }, {})) as [UsableDevice, UsableDevice];
   const encoder = await openEncoder(optionsOn(busy));
-  const computing = encoder.encode(batchOf(8, 64));
+  const computing = encoder.encode([batchOf(8, 64)]);
   await sleep(300);
   const lines = (await ask(busy, "--query-gpu=index,utilization.gpu", "--format=csv,noheader")).trim().split("\n");
   assert.equal(lines[0], "0, 100 %");

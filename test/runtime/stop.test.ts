@@ -91,7 +91,7 @@ test("Stop in a real kernel: the batch ends, kernel and state live on, and Stop 
       try {
         const encoder = await openEncoder(options, stop.signal);
         console.log("pid", encoder.pid);
-        await encoder.encode(batch);
+        await encoder.encode([batch]);
         return "finished";
       } catch (error) {
         state.count++;

@@ -38,7 +38,7 @@ function batch(): TokenBatch {
 async function computed(options: Omit<EncoderOptions, "provider">, kind: "cpu" | "webgpu") {
   const encoder = await openEncoder({ ...options, provider: { kind }, probe: true });
   try {
-    const { output } = await encoder.encode(batch());
+    const { output } = await encoder.encode([batch()]);
     return { output, placement: encoder.placement ?? {} };
   } finally {
     await encoder.close();

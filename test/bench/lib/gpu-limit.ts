@@ -103,7 +103,7 @@ async function compare(encoder: Encoder, batch: TokenBatch, before: Float32Array
 }
 
 async function vectorsOf(encoder: Encoder, batch: TokenBatch): Promise<Float32Array> {
-  const { output } = await encoder.encode(batch, 120);
+  const { output } = await encoder.encode([batch], 120);
   if (output.kind !== "dense") throw new Error("not dense");
   return output.data;
 }

@@ -47,7 +47,7 @@ export async function ours(bench: DenseBench, threads: number, tokenBudget: numb
       let all = new Float32Array();
       let next = batchOf(batches[0]?.rows ?? []);
       for (let i = 0; i < batches.length; i++) {
-        const running = encoder.encode(next);
+        const running = encoder.encode([next]);
         if (i + 1 < batches.length) next = batchOf(batches[i + 1]?.rows ?? []);
         const { output, report } = await running;
         if (output.kind !== "dense") throw new Error("not dense");

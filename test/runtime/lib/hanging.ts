@@ -6,4 +6,4 @@ const [gpu] = await gpus({ faults: [{ batch: 0, kind: "hang" }] });
 if (gpu?.provider.kind !== "simulated") throw new Error("no simulation");
 const encoder = await openEncoder(optionsOn(gpu));
 console.log(`${encoder.pid} ${gpu.provider.stateDir}`);
-await encoder.encode(batchOf(1, 8));
+await encoder.encode([batchOf(1, 8)]);

@@ -9,9 +9,9 @@ const [file = "", mode = ""] = process.argv.slice(2);
 const encoder = await openEncoder(optionsFor(file));
 console.log(encoder.pid);
 if (mode === "long" || mode === "exit") {
-  const running = encoder.encode(
+  const running = encoder.encode([
     batchOf(Array.from({ length: 64 }, () => Array.from({ length: 512 }, (_, i) => i % 100))),
-  );
+  ]);
   if (mode === "exit") setTimeout(() => process.exit(3), 100);
   await running;
 }
