@@ -1,6 +1,7 @@
 import { outOfMemory } from "../core/errors.js";
-import type { BatchReport, TokenBatch } from "../runtime/types.js";
+import type { BatchReport } from "../runtime/types.js";
 import type { MemorySample } from "../telemetry/recorder.js";
+import { type Claim, openClaim } from "./claim.js";
 import type { FrameWriter, PreparedPiece } from "./frames.js";
 import type { Member } from "./member.js";
 import type { Piece } from "./queue.js";
@@ -16,17 +17,6 @@ export interface DriveInput extends Omit<RecoveryInput, "over"> {
   readonly writer: FrameWriter;
   /** Whether no device may begin another batch; those under way are finished. Absent for never. */
   readonly over?: () => boolean;
-}
-
-/** A batch that a device has taken. */
-interface Claim {
-  readonly pieces: readonly Piece[];
-  readonly prepared: Promise<Prepared>;
-}
-
-interface Prepared {
-  readonly batch: readonly PreparedPiece[];
-  readonly microBatches: readonly TokenBatch[];
 }
 
 /**
@@ -55,18 +45,13 @@ export async function driveAll(input: DriveInput): Promise<readonly FailedRow[]>
     });
   };
 
-  const prepare = async (pieces: readonly Piece[]): Promise<Prepared> => {
-    const batch = await Promise.all(pieces.map(({ rows }) => input.prepare(rows)));
-    return { batch, microBatches: batch.map(({ padded }) => padded) };
-  };
-  const claimOf = (pieces: readonly Piece[]): Claim => {
-    const prepared = prepare(pieces);
-    prepared.catch(() => {}); // Thrown where it is awaited.
-    return { pieces, prepared };
-  };
   const takeFor = (member: Member): Claim | null => {
     const pieces = takeBatch(queue, member, members.length);
-    return pieces.length > 0 ? claimOf(pieces) : null;
+    if (pieces.length === 0) return null;
+    const claim = openClaim(pieces, input.prepare, (microBatches) => {
+      if (claims.get(member) === claim) member.sendAhead(microBatches);
+    });
+    return claim;
   };
   /** What another device has taken and not begun, when nothing else is left; cut anew, since devices may differ. */
   const steal = (member: Member): Claim | null => {
@@ -83,7 +68,7 @@ export async function driveAll(input: DriveInput): Promise<readonly FailedRow[]>
       const again = recovery.again(member);
       const ahead = claims.get(member);
       if (!again) claims.delete(member);
-      const claim = again ? claimOf([again]) : (ahead ?? takeFor(member) ?? steal(member));
+      const claim = again ? openClaim([again], input.prepare) : (ahead ?? takeFor(member) ?? steal(member));
       if (claim) {
         busy++;
         return claim;
@@ -93,23 +78,11 @@ export async function driveAll(input: DriveInput): Promise<readonly FailedRow[]>
     }
   };
 
-  /** Lets a device's next batch be prepared, and sent, while it computes. */
-  const takeAhead = (member: Member): void => {
-    const ahead = takeFor(member);
-    if (!ahead) return;
-    claims.set(member, ahead);
-    ahead.prepared.then(
-      ({ microBatches }) => {
-        if (claims.get(member) === ahead) member.sendAhead(microBatches);
-      },
-      () => {}, // Thrown where it is awaited.
-    );
-  };
-
   /** Computes a claim, whatever it takes; what is left of it goes back to the queue. */
-  const compute = async (member: Member, { pieces, prepared }: Claim): Promise<void> => {
-    const { batch, microBatches } = await prepared;
+  const compute = async (member: Member, claim: Claim): Promise<void> => {
+    const { pieces, batch, microBatches, rest } = await claim.begin();
     if (error) return;
+    queue.giveBack(...rest);
     let left = pieces;
     try {
       await member.load();
@@ -117,7 +90,8 @@ export async function driveAll(input: DriveInput): Promise<readonly FailedRow[]>
       if (isKnownTooLong(member, first))
         throw outOfMemory(input.model, { rows: 1, length: first.length }, member.whyNone(first.length));
       const answering = member.encode(microBatches);
-      takeAhead(member);
+      const ahead = takeFor(member);
+      if (ahead) claims.set(member, ahead);
       change();
       const { output, report, peakBytes, failure } = await answering;
       const memory = member.device.kind === "cpu" ? residentSet(report) : member.memory(peakBytes);

@@ -32,17 +32,19 @@ const STDERR_TAIL = 4096;
  * business there. When this process exits, the child is killed; when it is killed,
  * the child sees its channel close.
  *
+ * @param files what the child has open behind its channel
  * @param environment what the child's environment has beyond ours: libraries are looked up by it when a process starts, and never later
  */
 export function startChild(
   onMessage: (message: FromWorker) => void,
   environment: Readonly<Record<string, string>> = {},
+  files: readonly number[] = [],
 ): Child {
   const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [], {
     serialization: "advanced",
     execArgv: ["--expose-gc"],
     env: { ...process.env, NODE_OPTIONS: undefined, ...environment },
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    stdio: ["ignore", "ignore", "pipe", "ipc", ...files],
   });
   const kill = () => void child.kill("SIGKILL");
   const forget = atExit(kill);

@@ -7,20 +7,32 @@ import {
   modelNotLoaded,
   outOfMemory,
   quote,
-  type RagError,
+  RagError,
   stopped,
+  wordsOf,
 } from "../core/errors.js";
 import { startChild } from "./child.js";
+import { type Exchange, openExchange, type Place, type Slot } from "./exchange.js";
 import { loadError } from "./load-error.js";
 import type { FromWorker } from "./messages.js";
 import { isOutOfMemory } from "./out-of-memory.js";
+import { unpackOutput } from "./row-bytes.js";
 import type { EncodedBatch, Encoder, EncoderOptions, TokenBatch } from "./types.js";
 
 interface Waiting {
   readonly microBatches: readonly TokenBatch[];
   readonly resolve: (answer: EncodedBatch) => void;
   readonly reject: (error: RagError) => void;
-  readonly timer: NodeJS.Timeout | null;
+  readonly timeoutSeconds: number | undefined;
+}
+
+/** A batch in the exchange. */
+interface Put {
+  readonly list: readonly TokenBatch[];
+  readonly slot: Slot;
+  readonly places: Place[];
+  /** Where the next of its micro-batches may stand. */
+  end: number;
 }
 
 /** Who waits for a model to be loaded. */
@@ -44,25 +56,27 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
   if (signal?.aborted) return Promise.reject(stopped(where));
   return new Promise((resolve, reject) => {
     const start = performance.now();
-    const waiting = new Map<number, Waiting>();
+    /** The first of them is being computed: results have one place, and it is free when they were read. */
+    const waiting: Waiting[] = [];
+    let timer: NodeJS.Timeout | undefined;
     let loading: Loading | null = null;
-    let sent = 0;
-    /** The batch that the process has got last. */
-    let there: readonly TokenBatch[] | null = null;
+    /** The batch that was put last, and where. */
+    let there: Put | null = null;
+    /** The file of the batch that is computed, or was last. */
+    let slot: Slot = 0;
     /** Why no more batches are taken. */
     let over: RagError | null = null;
 
+    const notStarted = (cause: unknown) =>
+      modelNotLoaded(options.model, options.onnxFile, `the process could not be started: ${cause}`);
     const end = (error: RagError): void => {
       if (over) return;
       over = error;
       signal?.removeEventListener("abort", stop);
       child.kill();
       loading?.reject(error);
-      for (const { reject: rejectBatch, timer } of waiting.values()) {
-        clearTimeout(timer ?? undefined);
-        rejectBatch(error);
-      }
-      waiting.clear();
+      clearTimeout(timer);
+      for (const { reject: rejectBatch } of waiting.splice(0)) rejectBatch(error);
     };
     const stop = () => end(stopped(where));
 
@@ -74,18 +88,52 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
         loading = null;
         return;
       }
-      const call = waiting.get(message.id);
-      waiting.delete(message.id);
-      clearTimeout(call?.timer ?? undefined);
-      if (waiting.size === 0) child.hold(false);
+      void settle(message);
+    };
+    const settle = async (message: Extract<FromWorker, { kind: "done" | "failed" }>): Promise<void> => {
+      clearTimeout(timer);
+      const [call] = waiting;
       if (!call) return;
-      if (message.kind === "done") {
-        const { output, report, words } = message;
-        const failure = words === null ? null : failureOf(call.microBatches[report.microBatchSeconds.length], words);
-        call.resolve({ output, report, failure });
-      } else {
-        call.reject(failureOf(call.microBatches[0], message.words));
+      const answered = await answerOf(call, message).catch((cause: unknown) =>
+        failureOf(call.microBatches[0], `its results could not be read: ${wordsOf(cause)}`),
+      );
+      // It may have ended meanwhile, and then all calls were told.
+      if (waiting[0] !== call) return;
+      waiting.shift();
+      if (waiting.length === 0) child.hold(false);
+      else compute();
+      if (answered instanceof RagError) call.reject(answered);
+      else call.resolve(answered);
+    };
+    const answerOf = async (
+      { microBatches }: Waiting,
+      message: Extract<FromWorker, { kind: "done" | "failed" }>,
+    ): Promise<EncodedBatch | RagError> => {
+      if (message.kind === "failed") return failureOf(microBatches[0], message.words);
+      const { output, report, words } = message;
+      const failure = words === null ? null : failureOf(microBatches[report.microBatchSeconds.length], words);
+      return { output: unpackOutput(output, await exchange.results(output.bytes)), report, failure };
+    };
+    /** Lets the process compute the batch that waits first. */
+    const compute = (): void => {
+      const [{ microBatches, timeoutSeconds, reject: rejectBatch }] = waiting as [Waiting];
+      try {
+        const put = deliver(microBatches);
+        slot = put.slot;
+        child.send({ kind: "run", slot, microBatches: put.places });
+      } catch (cause) {
+        waiting.shift();
+        rejectBatch(failureOf(microBatches[0], `its tokens could not be handed over: ${wordsOf(cause)}`));
+        if (waiting.length > 0) compute();
+        return;
       }
+      if (timeoutSeconds === undefined) return;
+      const rows = microBatches.reduce((sum, batch) => sum + batch.rows, 0);
+      const length = microBatches.reduce((most, batch) => Math.max(most, batch.length), 0);
+      timer = setTimeout(
+        () => end(inferenceTimeout(options.model, rows, length, timeoutSeconds)),
+        timeoutSeconds * 1000,
+      );
     };
     const failureOf = (microBatch: TokenBatch | undefined, words: string): RagError => {
       const { rows = 0, length = 0 } = microBatch ?? {};
@@ -94,10 +142,18 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
         : inferenceFailed(options.model, rows, length, words);
     };
 
-    const deliver = (microBatches: readonly TokenBatch[]) => {
-      if (there === microBatches) return;
-      there = microBatches;
-      child.send({ kind: "batch", microBatches });
+    /** Puts what of a batch is not there, beside the one that is computed. @throws Error of the system */
+    const deliver = (list: readonly TokenBatch[]): Put => {
+      const put = there?.list === list ? there : ({ list, slot: slot === 0 ? 1 : 0, places: [], end: 0 } as Put);
+      there = null; // Until all of it is there.
+      for (const microBatch of list.slice(put.places.length)) {
+        const { rows, length } = microBatch;
+        const end = exchange.put(put.slot, put.end, microBatch);
+        put.places.push({ rows, length, at: put.end });
+        put.end = end;
+      }
+      there = put;
+      return put;
     };
 
     const load = () =>
@@ -107,12 +163,20 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
         child.send({ kind: "load", options });
       });
 
-    const child = startChild(answer, options.env);
+    let exchange: Exchange;
+    try {
+      exchange = openExchange();
+    } catch (cause) {
+      reject(notStarted(cause));
+      return;
+    }
+    const child = startChild(answer, options.env, exchange.files);
     signal?.addEventListener("abort", stop);
+    child.ended.catch(() => {}).then(exchange.close);
     child.ended.then(
       // The interrupt of a Stop may reach a child that does not ignore it yet.
       (how) => end(how.signal === "SIGINT" ? stopped(where) : inferenceProcessDied(options.model, how)),
-      (cause) => end(modelNotLoaded(options.model, options.onnxFile, `the process could not be started: ${cause}`)),
+      (cause) => end(notStarted(cause)),
     );
 
     const encoder = ({ rssBytes, placement }: Extract<FromWorker, { kind: "loaded" }>): Encoder => ({
@@ -125,18 +189,17 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
           microBatches.length === 0 ? "no rows" : microBatches.map(problemOf).find((words) => words !== undefined);
         if (over || problem !== undefined) return Promise.reject(over ?? badBatch(problem as string));
         return new Promise((resolveBatch, rejectBatch) => {
-          const rows = microBatches.reduce((sum, batch) => sum + batch.rows, 0);
-          const length = microBatches.reduce((most, batch) => Math.max(most, batch.length), 0);
-          const late = () => end(inferenceTimeout(options.model, rows, length, timeoutSeconds as number));
-          const timer = timeoutSeconds === undefined ? null : setTimeout(late, timeoutSeconds * 1000);
-          waiting.set(++sent, { microBatches, resolve: resolveBatch, reject: rejectBatch, timer });
+          waiting.push({ microBatches, resolve: resolveBatch, reject: rejectBatch, timeoutSeconds });
           child.hold(true);
-          deliver(microBatches);
-          child.send({ kind: "run", id: sent });
+          if (waiting.length === 1) compute();
         });
       },
       sendAhead(microBatches) {
-        if (!over) deliver(microBatches);
+        try {
+          if (!over) deliver(microBatches);
+        } catch {
+          // Tried again, and told, when it is to be computed.
+        }
       },
       async renew() {
         if (over) throw over;

@@ -1,13 +1,14 @@
-import type { BatchReport, DenseBatch, EncoderOptions, SparseBatch, TokenBatch } from "./types.js";
+import type { Place, Slot } from "./exchange.js";
+import type { OutputHead } from "./row-bytes.js";
+import type { BatchReport, EncoderOptions } from "./types.js";
 
 /**
- * What the notebook's process sends to an inference process: a `load`, then batches, each followed by a `run` when it is its turn.
- * A batch takes the place of one that was sent before it and not run. Another `load` makes a new session.
+ * What the notebook's process sends to an inference process: a `load`, then batches, one when the answer to the one before was
+ * read. Another `load` makes a new session. Token ids and results stand in files; see {@link Exchange}.
  */
 export type ToWorker =
   | { readonly kind: "load"; readonly options: EncoderOptions }
-  | { readonly kind: "batch"; readonly microBatches: readonly TokenBatch[] }
-  | { readonly kind: "run"; readonly id: number };
+  | { readonly kind: "run"; readonly slot: Slot; readonly microBatches: readonly Place[] };
 
 /** What an inference process answers. Words in a message are onnxruntime's own, or ours about the file. */
 export type FromWorker =
@@ -19,10 +20,10 @@ export type FromWorker =
   | { readonly kind: "unusable"; readonly words: string }
   | {
       readonly kind: "done";
-      readonly id: number;
-      readonly output: DenseBatch | SparseBatch;
+      /** What stands in the file for results; see {@link packOutput}. */
+      readonly output: OutputHead;
       readonly report: BatchReport;
       /** Why the micro-batches behind those that `report` counts were not computed; null where all were. */
       readonly words: string | null;
     }
-  | { readonly kind: "failed"; readonly id: number; readonly words: string };
+  | { readonly kind: "failed"; readonly words: string };

@@ -9,6 +9,21 @@ export function packOutput(output: DenseBatch | SparseBatch): Uint8Array {
   return Buffer.concat([bytesOf(output.indptr), bytesOf(output.indices), bytesOf(output.values)]);
 }
 
+/** What has to be known of a packed output beside its bytes. */
+export interface OutputHead {
+  readonly kind: RowKind;
+  readonly rows: number;
+  readonly dim: number;
+  readonly bytes: number;
+}
+
+/** A packed output as it was, over the same bytes, which have to begin where any number may. */
+export function unpackOutput({ kind, rows, dim }: OutputHead, { buffer, byteOffset, byteLength }: Uint8Array) {
+  const data = buffer as ArrayBuffer;
+  if (kind === "dense") return { kind, dim, data: new Float32Array(data, byteOffset, byteLength / 4) } as const;
+  return { kind, dim, ...sparseViews(data, byteOffset, rows) } as const;
+}
+
 /** A packed dense output: float32 `[rows, dim]`, row-major. */
 export function unpackDense(payload: Uint8Array): Float32Array {
   return new Float32Array(copyOf(payload));
@@ -19,13 +34,16 @@ export function unpackSparse(
   payload: Uint8Array,
   rows: number,
 ): { indptr: Uint32Array; indices: Uint32Array; values: Float32Array } {
-  const buffer = copyOf(payload);
-  const indptr = new Uint32Array(buffer, 0, rows + 1);
+  return sparseViews(copyOf(payload), 0, rows);
+}
+
+function sparseViews(buffer: ArrayBuffer, from: number, rows: number) {
+  const indptr = new Uint32Array(buffer, from, rows + 1);
   const terms = indptr[rows] as number;
   return {
     indptr,
-    indices: new Uint32Array(buffer, (rows + 1) * 4, terms),
-    values: new Float32Array(buffer, (rows + 1 + terms) * 4, terms),
+    indices: new Uint32Array(buffer, from + (rows + 1) * 4, terms),
+    values: new Float32Array(buffer, from + (rows + 1 + terms) * 4, terms),
   };
 }
 

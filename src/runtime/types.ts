@@ -113,8 +113,9 @@ export interface Encoder {
    */
   encode(microBatches: readonly TokenBatch[], timeoutSeconds?: number): Promise<EncodedBatch>;
   /**
-   * Sends a batch while another is computed, so that the very same array need only be named to `encode` later. Nothing is computed
-   * by it, and nothing is owed: another batch may be encoded in its place.
+   * Sends what of a batch was not sent yet, while another is computed: to be called whenever the list grows. `encode` of the very
+   * same list then has only the rest to send. Nothing is computed by it, and nothing is owed: another batch may be encoded in
+   * its place.
    */
   sendAhead(microBatches: readonly TokenBatch[]): void;
   /**

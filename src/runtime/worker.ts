@@ -7,10 +7,12 @@
  * parent kills the process to stop it.
  */
 import { setImmediate } from "node:timers/promises";
+import { giveResults, takeMicroBatch } from "./exchange.js";
 import { peakResidentBytes, residentBytes } from "./memory.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 import { joinOutputs } from "./outputs.js";
-import type { Backend, DenseBatch, EncoderOptions, SparseBatch, TokenBatch } from "./types.js";
+import { packOutput } from "./row-bytes.js";
+import type { Backend, DenseBatch, EncoderOptions, SparseBatch } from "./types.js";
 
 // An interrupt goes to the whole process group; the parent decides what it means.
 process.on("SIGINT", () => {});
@@ -19,15 +21,8 @@ process.on("disconnect", () => process.exit());
 
 let backend: Backend | undefined;
 let last = Promise.resolve();
-/** Sent ahead, while what was sent before it is computed. */
-let batch: readonly TokenBatch[] = [];
 process.on("message", (message: ToWorker) => {
-  if (message.kind === "batch") batch = message.microBatches;
-  else if (message.kind === "load") last = last.then(() => load(message.options));
-  else {
-    const mine = batch;
-    last = last.then(() => run(message.id, mine));
-  }
+  last = last.then(() => (message.kind === "load" ? load(message.options) : run(message)));
 });
 
 async function load(options: EncoderOptions): Promise<void> {
@@ -55,18 +50,18 @@ async function openBackend(options: EncoderOptions): Promise<Backend> {
 }
 
 /** Computes micro-batches until one fails. What was computed before it is sent back with its words. */
-async function run(id: number, microBatches: readonly TokenBatch[]): Promise<void> {
+async function run({ slot, microBatches }: Extract<ToWorker, { kind: "run" }>): Promise<void> {
   const outputs: (DenseBatch | SparseBatch)[] = [];
   const microBatchSeconds: number[] = [];
   let runSeconds = 0;
   let words: string | null = null;
   try {
-    for (const microBatch of microBatches) {
+    for (const place of microBatches) {
       // The channel's end is noticed in a turn of the event loop.
       if (outputs.length > 0) await setImmediate();
       if (!backend) throw new Error("no model is loaded");
       const from = performance.now();
-      const result = await backend.run(microBatch);
+      const result = await backend.run(takeMicroBatch(slot, place));
       microBatchSeconds.push((performance.now() - from) / 1000);
       runSeconds += result.runSeconds;
       outputs.push(result.output);
@@ -75,11 +70,21 @@ async function run(id: number, microBatches: readonly TokenBatch[]): Promise<voi
     words = wordsOf(error);
   }
   if (outputs.length === 0) {
-    send({ kind: "failed", id, words: words ?? "the batch is empty" });
+    send({ kind: "failed", words: words ?? "the batch is empty" });
     return;
   }
+  const joined = joinOutputs(outputs);
+  const payload = packOutput(joined);
+  try {
+    giveResults(payload);
+  } catch (error) {
+    send({ kind: "failed", words: `its results could not be handed over: ${wordsOf(error)}` });
+    return;
+  }
+  const rows = microBatches.slice(0, outputs.length).reduce((sum, place) => sum + place.rows, 0);
+  const output = { kind: joined.kind, rows, dim: joined.dim, bytes: payload.byteLength };
   const report = { runSeconds, microBatchSeconds, rssBytes: residentBytes(), peakRssBytes: peakResidentBytes() };
-  send({ kind: "done", id, output: joinOutputs(outputs), report, words });
+  send({ kind: "done", output, report, words });
 }
 
 /** A channel that has closed meanwhile is no error: the process is about to exit. */

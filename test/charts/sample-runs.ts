@@ -71,7 +71,17 @@ export function batchesOf(
     const tokens = batch.rows.reduce((n, row) => n + (lengths[row] as number), 0);
     const seconds = (paddedTokens / speed) * (1 + 0.06 * Math.abs(next()) + (index % 37 === 11 ? 0.5 : 0));
     at += seconds;
-    return { index, model, device, rows: batch.rows.length, microBatches: [batch.rows.length], tokens, paddedTokens, seconds, at };
+    return {
+      index,
+      model,
+      device,
+      rows: batch.rows.length,
+      microBatches: [batch.rows.length],
+      tokens,
+      paddedTokens,
+      seconds,
+      at,
+    };
   });
 }
 

@@ -80,7 +80,7 @@ test("a process that can make no new session is ended, and the batch gets its fr
   );
 });
 
-/** Drives one device over 64 rows, 4 at once and as many in a batch as .5 s allow, each micro-batch some 2 ms. */
+/** Drives one device over 64 rows, 4 at once and as many in a batch as there are, each micro-batch some 2 ms. */
 async function driveOne(real: Member, change: (member: Member) => Member = (member) => member) {
   const events: string[] = [];
   const batches: string[] = [];
@@ -123,26 +123,26 @@ async function driveOne(real: Member, change: (member: Member) => Member = (memb
 
 test("a batch that stops in the middle is written as far as it came, and the ladder is for what failed", async () => {
   // The first batch tells the time, the second is sent meanwhile; the third has all the rest.
-  const { events, batches } = await driveOne(await memberOn([{ batch: 5, kind: "out_of_memory" }], 0.5));
+  const { events, batches } = await driveOne(await memberOn([{ batch: 5, kind: "out_of_memory" }], 30));
   assert.deepEqual(events, ["halved 4"]);
   assert.deepEqual(batches.slice(0, 4), ["4", "4", "4,4,4", "2"]);
   assert.equal(batches.length, 5);
 });
 
 test("where a process dies with a batch, each micro-batch of it is tried again by itself", async () => {
-  const { events, batches } = await driveOne(await memberOn([{ batch: 4, kind: "crash", times: 2 }], 0.5));
+  const { events, batches } = await driveOne(await memberOn([{ batch: 4, kind: "crash", times: 2 }], 30));
   assert.deepEqual(events, ["restarted 56", "restarted 4"], "the first takes the second process with it");
   assert.deepEqual(batches, [...new Array(16).fill("4")]);
 });
 
 test("one that takes every process with it ends the pass, after as many as one batch may cost", async () => {
-  const member = await memberOn([{ batch: 4, kind: "crash", times: 3 }], 0.5);
+  const member = await memberOn([{ batch: 4, kind: "crash", times: 3 }], 30);
   await assert.rejects(driveOne(member), { code: "inference_process_died" });
 });
 
 test("where memory came near the cap, every micro-batch of the batch is cut in half", async () => {
   let encoded = 0;
-  const { events, batches } = await driveOne(await memberOn([], 0.5), (real) => ({
+  const { events, batches } = await driveOne(await memberOn([], 30), (real) => ({
     ...real,
     encode(microBatches) {
       const answer = real.encode(microBatches);

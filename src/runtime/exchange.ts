@@ -1,0 +1,110 @@
+import { randomUUID } from "node:crypto";
+import { closeSync, openSync, read, readSync, unlinkSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { TokenBatch } from "./types.js";
+
+/**
+ * What goes between the two processes beside messages. Token ids and results pass
+ * through files of the temporary folder that both have open and that have no name any
+ * more: a channel takes many turns of both event loops for what they hold, and the
+ * inference process has none while it computes. They are read from memory, never synced,
+ * and go with the processes.
+ */
+export interface Exchange {
+  /** For the `stdio` of the process, behind its channel: see {@link FIRST_FD}. */
+  readonly files: readonly number[];
+  /** Writes a micro-batch, and says where the next one may stand. @throws Error of the system */
+  put(slot: Slot, at: number, microBatch: TokenBatch): number;
+  /** The first bytes of the results, in memory of their own. */
+  results(bytes: number): Promise<Uint8Array>;
+  /** Closes the files, when nothing is being read. */
+  close(): Promise<void>;
+}
+
+/** Batches stand in two files: one is filled while the other is computed. */
+export type Slot = 0 | 1;
+
+/** Where a micro-batch stands in its file: ids (int32), mask and types (a byte each), `[rows, length]`. */
+export interface Place {
+  readonly rows: number;
+  readonly length: number;
+  readonly at: number;
+}
+
+/** In the inference process the files for both slots have this number and the next, and the one for results the next but one. */
+const FIRST_FD = 4;
+const RESULTS_FD = FIRST_FD + 2;
+
+const readPart = promisify(read);
+
+/** @throws Error of the system, such as for a temporary folder that is full */
+export function openExchange(): Exchange {
+  const files = [openNameless(), openNameless(), openNameless()] as const;
+  let reading: Promise<unknown> = Promise.resolve();
+  return {
+    files,
+    put(slot, at, { ids, mask, types }) {
+      let end = at;
+      for (const { buffer, byteOffset, byteLength } of [ids, mask, types]) {
+        writeAll(files[slot], new Uint8Array(buffer, byteOffset, byteLength), end);
+        end += byteLength;
+      }
+      return Math.ceil(end / 4) * 4;
+    },
+    results(bytes) {
+      const found = readFirst(files[2], bytes);
+      reading = found.catch(() => {});
+      return found;
+    },
+    async close() {
+      await reading;
+      for (const file of files) closeSync(file);
+    },
+  };
+}
+
+/** In the inference process: a micro-batch that was put there. @throws RangeError where it is not all there */
+export function takeMicroBatch(slot: Slot, { rows, length, at }: Place): TokenBatch {
+  const tokens = rows * length;
+  const all = new Uint8Array(6 * tokens);
+  for (let got = 0; got < all.length; ) {
+    const more = readSync(FIRST_FD + slot, all, got, all.length - got, at + got);
+    if (more === 0) throw new RangeError(`only ${got} of ${all.length} bytes of a batch came`);
+    got += more;
+  }
+  return {
+    rows,
+    length,
+    ids: new Int32Array(all.buffer, 0, tokens),
+    mask: all.subarray(4 * tokens, 5 * tokens),
+    types: all.subarray(5 * tokens),
+  };
+}
+
+/** In the inference process: hands results over. */
+export function giveResults(payload: Uint8Array): void {
+  writeAll(RESULTS_FD, payload, 0);
+}
+
+function openNameless(): number {
+  const path = join(tmpdir(), `rag-cells-${randomUUID()}`);
+  const file = openSync(path, "wx+", 0o600);
+  unlinkSync(path);
+  return file;
+}
+
+function writeAll(file: number, bytes: Uint8Array, at: number): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, at + done);
+}
+
+async function readFirst(file: number, bytes: number): Promise<Uint8Array> {
+  const all = new Uint8Array(bytes);
+  for (let at = 0; at < bytes; ) {
+    const { bytesRead } = await readPart(file, all, at, bytes - at, at);
+    if (bytesRead === 0) throw new RangeError(`they end after ${at} of ${bytes} bytes`);
+    at += bytesRead;
+  }
+  return all;
+}
