@@ -30,6 +30,8 @@ export interface PlanOptions {
 }
 
 const GPU_QUOTA_HOURS = 30;
+/** Most pairs of a query and a candidate: each is a row of the plan. */
+const MOST_PAIRS = 2e7;
 /** Most rows of a batch, as passes have it. */
 const MOST_ROWS = 4096;
 /** Seconds until a process is ready, and bytes of weights that it reads in a second. */
@@ -59,6 +61,12 @@ export async function plan(session: Session, chunks: ChunkRun, options: PlanOpti
   for (const [name, value] of Object.entries({ queries: options.queries ?? 1, candidates })) {
     if (!Number.isInteger(value) || value < 1) throw badOption(name, value, "a whole number of at least 1 is needed");
   }
+  if ((options.queries ?? 0) * candidates > MOST_PAIRS)
+    throw badOption(
+      "queries",
+      options.queries,
+      `at most ${Math.floor(MOST_PAIRS / candidates)} can be planned with ${candidates} candidates each`,
+    );
   const devices = await plannedDevices(context, options.devices);
   const [first] = devices as [PlannedDevice];
   const onGpu = first.kind !== "cpu";
@@ -145,12 +153,14 @@ async function planPass(
       seconds: (known[i] as Knowledge).speed.seconds,
     })),
     shape,
-    limitsOf(settings.memoryCapBytes),
+    // A GPU smaller than the cap is full before that.
+    limitsOf(Math.min(settings.memoryCapBytes, ...devices.map(({ memoryBytes }) => memoryBytes))),
     batchRule(first.kind, { model: { ...model, shape }, settings, maxRows }),
   );
   const loadSeconds =
     first.kind === "cpu" ? shape.weightBytes / LOAD_BYTES : START_SECONDS + shape.weightBytes / LOAD_BYTES;
   const isKnown = known.every(({ isKnown }) => isKnown);
+  const unknown = devices[known.findIndex(({ isKnown }) => !isKnown)];
   const { batches, tokens, paddedTokens, tooLong } = rehearsal;
   return {
     stage,
@@ -165,9 +175,9 @@ async function planPass(
     busy: isKnown && rehearsal.seconds > 0 ? rehearsal.busySeconds / (rehearsal.seconds * devices.length) : null,
     peakBytes: first.kind === "cpu" ? null : rehearsal.peakBytes,
     tooLong,
-    basis: isKnown
-      ? (known[0] as Knowledge).speed.basis
-      : `nothing was measured on ${first.product} yet, and no figures of it are known`,
+    basis: unknown
+      ? `nothing was measured on ${unknown.product} yet, and no figures of it are known`
+      : [...new Set(known.map(({ speed }) => speed.basis))].join("; "),
   };
 }
 
