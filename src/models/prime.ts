@@ -40,9 +40,10 @@ export interface PrimeOptions {
  *
  * @param models registry keys, in place of the session's own models
  * @returns the run; with `onlyPlan` what would be done
- * @throws RagError `model_files_missing` (names every missing file of every model at once),
- *   `unknown_model` (names the near ones), `unusable_model`, `no_onnx`, `no_dtype`, `model_cache_full`,
- *   `hub_busy`, `hub_answer_bad`, `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`, `models_lock_in_use`, `stage_busy`, `session_ending`, `stopped`
+ * @throws RagError `not_a_session`, `session_closed`, `bad_option`, `model_files_missing` (names every missing file of every model at once),
+ *   `unknown_model` (names the near ones), `unusable_model`, `no_onnx`, `no_dtype`, `dtype_not_for_device`, `bad_simulation`, `model_cache_full`, `model_cache_write_failed`,
+ *   `hub_unreachable`, `hub_denied`, `hub_not_found`, `hub_refused`, `hub_busy`, `hub_answer_bad`, `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`, `models_lock_in_use`, `stage_busy`,
+ *   `run_damaged`, `run_newer`, `store_write_failed`, `session_ending`, `stopped`
  */
 export async function primeCache(
   session: Session,

@@ -47,7 +47,9 @@ const WEIGHT_BYTES: Readonly<Record<string, number>> = { fp32: 4, fp16: 2, int8:
  * counted them; speeds come from what passes of this session measured on such a device, else
  * from its figures, and each pass says which. Rows kept in the vector cache are planned too.
  *
- * @throws RagError `wrong_run`, `bad_option`, `bad_simulation`, `device_not_usable`, `unknown_model`, `model_files_missing`, `no_dtype`, `dtype_not_for_device`
+ * @throws RagError `not_a_session`, `session_closed`, `wrong_run`, `empty_corpus`, `bad_option`, `array_damaged`, `bad_simulation`, `device_not_usable`;
+ *   of models `unknown_model`, `wrong_role`, `unusable_model`, `no_onnx`, `no_dtype`, `dtype_not_for_device`, `model_files_missing`,
+ *   `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`
  */
 export async function plan(session: Session, chunks: ChunkRun, options: PlanOptions = {}): Promise<ComputePlan> {
   const context = contextOf(session);
