@@ -1,4 +1,13 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { atExit } from "../core/at-exit.js";
@@ -13,12 +22,22 @@ export interface Place {
   leave(): void;
 }
 
-/** `000000012-4711-8812345-3`: a number, and whose it is. Who is first is decided by the whole name. */
-const TICKET = /^(\d{9})-(\d+)-(\d*)-\d+$/;
+/** `000000012-4711-8812345-4026531836-3`: a number, and whose it is. Who is first is decided by the whole name. */
+const TICKET = /^(\d{9})-(\d+)-(\d*)-(\d*)-\d+$/;
+/** Whose process ids ours are: those of a container mean nothing to another that shares its temporary folder. */
+const pidNamespace = namespaceOf();
 let joined = 0;
 /** Files of this process, to be removed when it exits. */
 const mineToLeave = new Set<string>();
 let forgetAll = () => {};
+
+function namespaceOf(): string {
+  try {
+    return /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "";
+  } catch {
+    return "";
+  }
+}
 
 function leaveAll(): void {
   for (const path of mineToLeave) remove(path);
@@ -76,7 +95,7 @@ interface Ticket {
 
 /** Puts a ticket behind all others. @throws RagError `lease_folder_unfit` */
 function draw(device: string, owner: string): Ticket {
-  const mine = `${process.pid}-${processStart(process.pid)}-${joined++}`;
+  const mine = `${process.pid}-${processStart(process.pid)}-${pidNamespace}-${joined++}`;
   for (;;) {
     const folder = queueFolder(device);
     const last = living(folder).at(-1);
@@ -127,8 +146,8 @@ function living(folder: string): string[] {
   }
   return names
     .filter((name) => {
-      const [, , pid, started] = TICKET.exec(name) ?? [];
-      if (pid === undefined) return false;
+      const [, , pid, started, namespace] = TICKET.exec(name) ?? [];
+      if (pid === undefined || namespace !== pidNamespace) return false;
       if (processRuns(Number(pid), started ?? "")) return true;
       rmSync(join(folder, name), { force: true });
       return false;

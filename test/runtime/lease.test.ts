@@ -194,6 +194,26 @@ test("one whose ticket was cleaned away comes again as if it came now, and befor
   assert.ok(!existsSync(folder));
 });
 
+test("another container on the same temporary folder is not seen, and takes nobody's place away", (t) => {
+  const uuid = `GPU-${randomUUID()}`;
+  const place = joinQueue(uuid, "here");
+  const code = `
+    import { joinQueue } from ${JSON.stringify(new URL("../../dist/runtime/lease-queue.js", import.meta.url).href)};
+    const place = joinQueue(${JSON.stringify(uuid)}, "there");
+    console.log(place.before() === null);
+    place.leave();`;
+  const there = ["--map-root-user", "--mount", "--pid", "--fork", "--mount-proc"];
+  const { status, stdout, stderr } = spawnSync(
+    "unshare",
+    [...there, process.execPath, "--input-type=module", "-e", code],
+    { encoding: "utf8" },
+  );
+  const left = readdirSync(join(queues, uuid)).length;
+  place.leave();
+  if (status !== 0 && /unshare/.test(stderr)) return t.skip(`a namespace can't be made here: ${stderr.trim()}`);
+  assert.deepEqual([stdout, left], ["true\n", 1], stderr);
+});
+
 test("a ticket that can't be written leaves nothing behind that would hold everybody up", () => {
   const root = scratch();
   const code = `
