@@ -1,18 +1,9 @@
-import {
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { atExit } from "../core/at-exit.js";
 import { leaseFolderUnfit } from "../core/errors.js";
-import { processRuns, processStart } from "../core/process-start.js";
+import { pidNamespace, processRuns, processStart } from "../core/process-start.js";
 
 /** A place in the queue for a device. */
 export interface Place {
@@ -24,20 +15,10 @@ export interface Place {
 
 /** `000000012-4711-8812345-4026531836-3`: a number, and whose it is. Who is first is decided by the whole name. */
 const TICKET = /^(\d{9})-(\d+)-(\d*)-(\d*)-\d+$/;
-/** Whose process ids ours are: those of a container mean nothing to another that shares its temporary folder. */
-const pidNamespace = namespaceOf();
 let joined = 0;
 /** Files of this process, to be removed when it exits. */
 const mineToLeave = new Set<string>();
 let forgetAll = () => {};
-
-function namespaceOf(): string {
-  try {
-    return /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "";
-  } catch {
-    return "";
-  }
-}
 
 function leaveAll(): void {
   for (const path of mineToLeave) remove(path);
@@ -95,7 +76,7 @@ interface Ticket {
 
 /** Puts a ticket behind all others. @throws RagError `lease_folder_unfit` */
 function draw(device: string, owner: string): Ticket {
-  const mine = `${process.pid}-${processStart(process.pid)}-${pidNamespace}-${joined++}`;
+  const mine = `${process.pid}-${processStart(process.pid)}-${pidNamespace()}-${joined++}`;
   for (;;) {
     const folder = queueFolder(device);
     const last = living(folder).at(-1);
@@ -144,10 +125,11 @@ function living(folder: string): string[] {
     if (code === "ENOENT") return [];
     throw leaseFolderUnfit(folder, `the system says ${code}`);
   }
+  const ours = pidNamespace();
   return names
     .filter((name) => {
       const [, , pid, started, namespace] = TICKET.exec(name) ?? [];
-      if (pid === undefined || namespace !== pidNamespace) return false;
+      if (pid === undefined || namespace !== ours) return false;
       if (processRuns(Number(pid), started ?? "")) return true;
       rmSync(join(folder, name), { force: true });
       return false;
