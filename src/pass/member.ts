@@ -23,6 +23,8 @@ export interface MemberInput {
   readonly batchSeconds: BatchSeconds;
   /** Seconds a batch may take; null for no limit. */
   readonly timeoutSeconds: number | null;
+  /** Seconds that loading may take; null for no limit. */
+  readonly loadSeconds: number | null;
   /** What readings of the device's memory are and how often they come. */
   readonly sampling: Pick<MemorySample, "source" | "interval" | "capBytes">;
   /** Bytes in use on the device, from a reading that is younger than the call; null where nothing tells. */
@@ -104,7 +106,8 @@ export function openMember(input: MemberInput): Member {
     const before = budget ? null : await input.readBytes();
     const { provider, env } = device;
     const probe = options.probe === true && placement === null;
-    const encoder = await openEncoder({ ...options, provider, env, probe }, signal).catch((cause) => {
+    const limit = input.loadSeconds ?? undefined;
+    const encoder = await openEncoder({ ...options, provider, env, probe }, signal, limit).catch((cause) => {
       throw cause instanceof RagError && cause.code === "out_of_memory" ? tooLarge(input, null, wordsOf(cause)) : cause;
     });
     input.started(encoder.pid);

@@ -67,6 +67,9 @@ export const SettingsSchema = z.strictObject({
   batchTimeoutSeconds: Timeout.describe(
     "Longest time a GPU may take for one batch before its process is ended and started again; at most a day",
   ),
+  loadTimeoutSeconds: Timeout.describe(
+    "Longest time a GPU may take to load a model before its process is ended and started again; at most a day",
+  ),
   failedRows: z
     .enum(["error", "cpu"])
     .describe(

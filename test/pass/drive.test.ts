@@ -23,6 +23,7 @@ async function memberOn(faults: readonly SimulatedFault[], batchSeconds = 0): Pr
     tokenBudget: 4 * LENGTH,
     batchSeconds: { known: batchSeconds, unread: batchSeconds },
     timeoutSeconds: null,
+    loadSeconds: null,
     sampling: { source: "none", interval: "never", capBytes: null },
     readBytes: async () => null,
     openBudget: async () => null,

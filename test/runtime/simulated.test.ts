@@ -400,7 +400,7 @@ test("a model that is never loaded: loads are counted over all processes too, an
   const counted = join(gpuFolder(gpu.provider.kind === "simulated" ? gpu.provider.stateDir : "", 0), "loads");
   while (statSync(counted).size < 3 * 32) await sleep(10);
   stop.abort();
-  for (const one of hang) await assert.rejects(one, { code: "stopped" });
+  await Promise.all(hang.map((one) => assert.rejects(one, { code: "stopped" })));
   const last = await openEncoder(optionsOn(gpu));
   await last.encode([batchOf(1, 8)]);
   await Promise.all([first.close(), last.close()]);
