@@ -17,7 +17,7 @@ import { type HistoryEntry, openRunStore } from "./store/runs.js";
  * Nothing is computed and no model file is read.
  *
  * @param run of this kernel, or from `latest`
- * @throws RagError `wrong_run`
+ * @throws RagError `wrong_run`, `store_unreadable`
  */
 export async function explain(run: AnyRun): Promise<RunExplanation>;
 export async function explain(run: AnyRun | Skipped): Promise<RunExplanation | SkipExplanation>;

@@ -33,7 +33,7 @@ import type { StoredRun } from "./store/runs.js";
  * runs alone after a kernel restart. Queries are not kept on disk, so a fused or
  * reranked run comes back without their text.
  *
- * @throws RagError `no_run_yet`, `run_damaged`, `run_newer`
+ * @throws RagError `not_a_session`, `session_closed`, `wrong_run` for what is no stage, `no_run_yet`, `run_damaged`, `run_newer`, `store_unreadable`
  */
 export async function latest<K extends StageName>(session: Session, stage: K): Promise<RunOf[K]> {
   const context = contextOf(session);
@@ -59,7 +59,11 @@ function placeOf(stored: Pick<ExportRun, "settings" | "notes" | "manifest">, dir
   return { notes: [...stored.notes, { code: "export_elsewhere", message }] };
 }
 
-/** What ran in this session, oldest first, as an arquero table: stage, id, at, outcome, why, rows, seconds. */
+/**
+ * What ran in this session, oldest first, as an arquero table: stage, id, at, outcome, why, rows, seconds.
+ *
+ * @throws RagError `not_a_session`, `session_closed`, `store_unreadable`
+ */
 export async function history(session: Session): Promise<HistoryTable> {
   return historyTable(await contextOf(session).store.history());
 }
@@ -99,6 +103,8 @@ export async function readChunks(run: ChunkRun, from = 0, to?: number): Promise<
 /**
  * Chunks of a run as {@link readChunks} gives them, one at a time, with 256 KiB of them in memory. For use inside an async function:
  * tslab does not take `for await` at the top of a cell.
+ *
+ * @throws RagError `wrong_run`, `array_damaged`
  */
 export async function* streamChunks(run: ChunkRun, from = 0, to?: number): AsyncGenerator<Chunk> {
   if (run?.kind !== "chunk") throw wrongRun("a chunk run", run, "chunk");
@@ -110,7 +116,7 @@ export async function* streamChunks(run: ChunkRun, from = 0, to?: number): Async
   }
 }
 
-/** The vectors of a dense run, float32 `[count, dim]`, by model key or `fused`; the primary ones by default. */
+/** The vectors of a dense run, float32 `[count, dim]`, by model key or `fused`; the primary ones by default. @throws RagError `wrong_run`, `unknown_vectors`, `array_damaged` */
 export async function readVectors(run: DenseRun, name: string = run?.primary): Promise<Matrix> {
   if (run?.kind !== "dense") throw wrongRun("a dense run", run, "runDense");
   const vectors = run.vectors.find((candidate) => candidate.name === name);
@@ -122,7 +128,7 @@ export async function readVectors(run: DenseRun, name: string = run?.primary): P
   return loadMatrix(run.dir, vectors);
 }
 
-/** The vectors of a sparse run as CSR, by engine name; the primary ones by default. */
+/** The vectors of a sparse run as CSR, by engine name; the primary ones by default. @throws RagError `wrong_run`, `unknown_vectors`, `array_damaged` */
 export async function readSparse(run: SparseRun, name: string = run?.primary): Promise<SparseMatrix> {
   if (run?.kind !== "sparse") throw wrongRun("a sparse run (the stage may be off: look at its kind)", run, "runSparse");
   const vectors = run.vectors.find((candidate) => candidate.name === name);

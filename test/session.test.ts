@@ -64,6 +64,12 @@ test("a session name that is no folder name is refused", async () => {
   }
 });
 
+test("a time limit that no timer keeps is refused", async () => {
+  const error = await failure(rag.openSession({ ...sampleOptions(await scratch("s")), batchTimeoutSeconds: 1e7 }));
+  assert.equal(error.code, "bad_setting");
+  assert.match(error.message, /batchTimeoutSeconds.*86400/);
+});
+
 test("an unknown model is refused when the session opens, with the near names", async () => {
   const error = await failure(rag.openSession({ ...sampleOptions(await scratch("s")), dense: ["sample-dens"] }));
   assert.equal(error.code, "unknown_model");

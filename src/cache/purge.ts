@@ -21,7 +21,7 @@ const DAY = 86_400;
  * room back to the disk. Runs keep their own vectors, and models are not touched: they are
  * in the model cache.
  *
- * @throws RagError `nothing_to_purge` where the options name nothing, `bad_option`, `vector_cache_off`
+ * @throws RagError `not_a_session`, `session_closed`, `nothing_to_purge` where the options name nothing, `bad_option`, `vector_cache_off`
  */
 export async function purgeCache(session: Session, options: PurgeOptions): Promise<VectorCachePurge> {
   contextOf(session);

@@ -26,7 +26,10 @@ export interface SessionClock {
  * @throws RagError `bad_setting` for a start that lies in the future
  */
 export function openClock(start: string | null, source: string, proc = "/proc"): SessionClock {
-  const now = () => uptime(proc) ?? performance.now() / 1000;
+  const own = () => performance.now() / 1000;
+  const ahead = (uptime(proc) ?? own()) - own();
+  // A system that can't be asked for a moment, such as without free file handles, changes nothing.
+  const now = () => uptime(proc) ?? own() + ahead;
   const first = firstProcess(proc);
   if (start !== null) {
     const age = (Date.now() - Date.parse(start)) / 1000;

@@ -16,7 +16,7 @@ const told: Readonly<Record<DeviceEvent["kind"], string>> = {
   restarted: "the process was started anew after an error",
   watchdog: "the process was ended before the memory cap",
   violation: "more memory than the cap was seen",
-  timeout: "a batch got no answer in time",
+  timeout: "no answer came in time",
 };
 
 /** Tables of what each device did, and of the turns on it; none for a stage that ran on the CPU alone. */

@@ -74,7 +74,7 @@ export function memoryChart(all: readonly MemorySeries[], ran: readonly Band[] =
   };
 }
 
-/** Seconds of each batch, in the order of the plan; null where there were no batches. */
+/** Seconds of each batch, in the order in which they were done; null where there were no batches. */
 export function latencyChart(batches: readonly BatchRecord[]): Chart | null {
   const summary = summarize(batches);
   if (!summary) return null;
@@ -93,7 +93,7 @@ export function latencyChart(batches: readonly BatchRecord[]): Chart | null {
   const left = max(thinned.map(({ per }) => per));
   return {
     title: "Latency by batch",
-    caption: `seconds inside the model, in the order of the plan${left > 1 ? `; each point is the slowest of ${count(left)} batches` : ""}`,
+    caption: `seconds inside the model, in the order in which batches were done${left > 1 ? `; each point is the slowest of ${count(left)} batches` : ""}`,
     alt: `Latency of ${counted(summary.batches, "batch", "batches")}: median ${duration(summary.median)}, 95th percentile ${duration(summary.p95)}, slowest ${duration(summary.slowest)}.`,
     spec: chartOf(values, [
       {

@@ -44,9 +44,13 @@ const LEAST_TOKENS = 16;
  * character is in exactly one chunk's own span or counted as blank, and every
  * chunk is an exact slice of its document.
  *
- * @throws RagError `no_documents`, `folder_missing`, `unsupported_documents`, `not_utf8`, `binary_document`,
+ * @throws RagError `not_a_session`, `session_closed`, `no_documents`, `folder_missing`, `unsupported_documents`, `not_utf8`, `binary_document`,
  *   `word_too_long`, `document_too_large`, `document_changed`, `bad_pattern`, `documents_outside`, `bad_option`, `bad_chunk_option`,
- *   `model_files_missing`; all before anything is stored
+ *   `bad_token_count`, `bad_token_limit`, `cannot_split`, `chunks_disagree`;
+ *   of the model whose tokenizer counts `unknown_model`, `wrong_role`, `unusable_model`, `no_onnx`, `no_dtype`, `dtype_not_for_device`, `model_files_missing`,
+ *   `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`, `bad_tokenizer`, `bad_simulation`;
+ *   as every stage `stage_busy`, `run_damaged`, `run_newer`, `disk_too_small`, `store_write_failed`, `session_ending`, `stopped`.
+ *   Nothing of the run is stored then
  */
 export async function chunk(session: Session, options: ChunkOptions): Promise<ChunkRun> {
   const began = performance.now();

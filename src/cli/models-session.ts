@@ -24,6 +24,8 @@ export async function withModelsSession<T>(
       name: "models",
       dir,
       modelLock: join(sessionsFolder(io.env), "models.lock.json"),
+      // Near the end of the machine's session it would be packed into the folder that goes.
+      endMarginMinutes: 0,
       ...(modelsFrom === undefined ? {} : { modelDirs: [resolve(io.cwd, modelsFrom)] }),
       ...more,
     });

@@ -715,6 +715,14 @@ export function inferenceTimeout(model: string, rows: number, length: number, se
   );
 }
 
+/** A GPU did not load a model in time, and the process was killed. */
+export function modelLoadTimeout(model: string, device: string, seconds: number): RagError {
+  return new RagError(
+    "model_load_timeout",
+    `Model ${quote(model)} was not loaded on device ${quote(device)} within ${seconds} s, and its process was killed. The GPU's driver may hang: see what doctor(session) says of it, and take another machine. Run the cell again: it goes on behind the last finished batch. Where the disk with the weights is so slow, raise loadTimeoutSeconds.`,
+  );
+}
+
 /** A batch of a plan that may not be changed did not fit on a device. */
 export function batchTooLarge(device: string, rows: number, length: number, words: string): RagError {
   return new RagError(

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 
 /** When a process started, in clock ticks since boot: with its id it names one process, as ids are used again. Empty where there is no /proc. */
 export function processStart(pid: number): string {
@@ -18,6 +18,15 @@ export function processRuns(pid: number, started: string): boolean {
   // A system may hide the processes of other users; there they get the benefit of the doubt.
   if (!stat) return foreign || started === "";
   return stat[19] === started && stat[0] !== "Z" && stat[0] !== "X";
+}
+
+/** Tells whose process ids ours are: those of one container mean nothing to another that sees the same folder. Empty where there is no /proc. */
+export function pidNamespace(): string {
+  try {
+    return /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "";
+  } catch {
+    return "";
+  }
 }
 
 /** /proc/PID/stat from its third field on, the state; a name before it may hold anything. */

@@ -8,6 +8,7 @@ import { deviceKindOf } from "../runtime/devices/kind.js";
 import { usableDevices } from "../runtime/devices/resolve.js";
 import type { UsableDevice } from "../runtime/devices/types.js";
 import type { DoctorCheck } from "../schema/doctor-types.js";
+import type { Settings } from "../schema/settings-types.js";
 import { contextOf, type Session } from "../stage/context.js";
 import { reasonOf } from "./check.js";
 import { checkInference } from "./inference.js";
@@ -47,7 +48,7 @@ export async function checkDevices(
         : ok("device", `${asked}: ${devices.map(({ name }) => name).join(", ")}`),
       ...checks,
       ...weights(devices),
-      ...(await inferenceOn(root, devices)),
+      ...(await inferenceOn(root, devices, settings)),
     ];
   }
   try {
@@ -56,7 +57,7 @@ export async function checkDevices(
     return [
       ok("device", `${asked}: ${names}`),
       ...weights(devices),
-      ...(deviceKind === "simulated" ? [] : await inferenceOn(root, devices)),
+      ...(deviceKind === "simulated" ? [] : await inferenceOn(root, devices, settings)),
     ];
   } catch (error) {
     return [missing("device", reasonOf(error), "Correct it, or take another device")];
@@ -64,9 +65,9 @@ export async function checkDevices(
 }
 
 /** One after another: each takes memory on its device while it is tried. */
-async function inferenceOn(root: string, devices: readonly UsableDevice[]): Promise<DoctorCheck[]> {
+async function inferenceOn(root: string, devices: readonly UsableDevice[], settings: Settings): Promise<DoctorCheck[]> {
   const checks: DoctorCheck[] = [];
-  for (const device of devices) checks.push(await checkInference(root, device));
+  for (const device of devices) checks.push(await checkInference(root, device, settings));
   return checks;
 }
 

@@ -4,6 +4,7 @@ import { missing, note, ok } from "../core/checks.js";
 import { CPU, type UsableDevice } from "../runtime/devices/types.js";
 import { openEncoder } from "../runtime/encoder.js";
 import type { DoctorCheck } from "../schema/doctor-types.js";
+import type { Settings } from "../schema/settings-types.js";
 import { reasonOf } from "./check.js";
 
 const AGAIN = "Run npm ci, or npm install, again; on Kaggle run the bootstrap's cell again";
@@ -19,8 +20,13 @@ const SAMPLE = ["notebooks", "sample", "models", "rag-cells-sample-dense", "onnx
  *
  * @param root the package's folder
  * @param device what computes; the processor by default
+ * @param limits seconds that a GPU may take to load a model and for a batch; none by default
  */
-export async function checkInference(root: string, device: UsableDevice = CPU): Promise<DoctorCheck> {
+export async function checkInference(
+  root: string,
+  device: UsableDevice = CPU,
+  limits?: Pick<Settings, "loadTimeoutSeconds" | "batchTimeoutSeconds">,
+): Promise<DoctorCheck> {
   const onCpu = device.kind === "cpu";
   const name = onCpu ? "inference" : `inference on ${device.name}`;
   const onnxFile = join(root, ...SAMPLE);
@@ -28,19 +34,17 @@ export async function checkInference(root: string, device: UsableDevice = CPU): 
   const began = performance.now();
   const options = { model: "sample-dense", onnxFile, externalData: [], pooling: "mean", normalize: true } as const;
   try {
-    const encoder = await openEncoder({
-      ...options,
-      threads: 1,
-      provider: device.provider,
-      env: device.env,
-      probe: !onCpu,
-    });
+    const { provider, env } = device;
+    const encoder = await openEncoder(
+      { ...options, threads: 1, provider, env, probe: !onCpu },
+      undefined,
+      limits?.loadTimeoutSeconds,
+    );
     const placed = Object.entries(encoder.placement ?? {}).map(([provider, nodes]) => `${nodes} on ${provider}`);
     try {
       const ids = Int32Array.of(2, 7, 3);
-      const { output } = await encoder.encode([
-        { rows: 1, length: ids.length, ids, mask: Uint8Array.of(1, 1, 1), types: new Uint8Array(ids.length) },
-      ]);
+      const row = { rows: 1, length: ids.length, ids, mask: Uint8Array.of(1, 1, 1), types: new Uint8Array(ids.length) };
+      const { output } = await encoder.encode([row], limits?.batchTimeoutSeconds);
       const length = output.kind === "dense" ? Math.hypot(...output.data) : 0;
       if (!(Math.abs(length - 1) < 1e-3)) throw new Error(`a vector of length ${length} came back, it should be 1`);
     } finally {

@@ -33,8 +33,9 @@ export interface ExportOptions {
  * it back from disk and compares.
  *
  * @param runs a chunk run, with at most one dense, sparse and rerank run of it; a skipped stage says so in the manifest
- * @throws RagError `bad_collection_name`, `foreign_run`, `same_stage_twice`, `wrong_run`, `array_damaged`, `rows_differ`,
- *   `non_finite`, `store_write_failed`, `export_not_verified`, `stopped`
+ * @throws RagError `not_a_session`, `session_closed`, `bad_collection_name`, `foreign_run`, `same_stage_twice`, `wrong_run`, `rows_differ`,
+ *   `duplicate_point`, `non_finite`, `export_not_verified`;
+ *   as every stage `stage_busy`, `input_missing`, `run_damaged`, `run_newer`, `array_damaged`, `disk_too_small`, `store_write_failed`, `session_ending`, `stopped`
  */
 export async function exportCollection(
   session: Session,

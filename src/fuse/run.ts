@@ -41,8 +41,14 @@ const TOP = 10;
  * stored carries their hash and length.
  *
  * @param runs what `runDense` and `runSparse` returned; a skipped stage adds nothing
- * @throws RagError `bad_option`, `bad_fusion_setting`, `nothing_to_fuse`, `same_stage_twice`, `unknown_vectors`, `model_changed`,
- *   `foreign_run` when the runs are of different chunks
+ * @throws RagError `not_a_session`, `session_closed`, `wrong_run`, `bad_option`, `bad_fusion_setting`, `nothing_to_fuse`, `same_stage_twice`, `unknown_vectors`,
+ *   `foreign_run` when the runs are of different chunks;
+ *   of the models that read queries `model_changed`, `unknown_model`, `wrong_role`, `unusable_model`, `no_onnx`, `no_dtype`, `dtype_not_for_device`, `model_files_missing`,
+ *   `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`, `bad_tokenizer`, `token_limit_too_small`;
+ *   as every stage `stage_busy`, `input_missing`, `run_damaged`, `run_newer`, `array_damaged`, `disk_too_small`, `store_write_failed`, `session_ending`, `stopped`;
+ *   of devices `device_not_usable`, `bad_simulation`, `device_busy`, `lease_folder_unfit`, `model_not_loaded`, `model_load_timeout`, `graph_misplaced`,
+ *   `model_too_large_for_device`, `batch_too_large`, `rows_failed`, `inference_failed`, `inference_timeout`, `inference_process_died`;
+ *   of vectors `non_finite_score`
  */
 export async function fuse(
   session: Session,

@@ -34,8 +34,9 @@ export interface PackOptions {
  *
  * @param dir a new folder, an empty one, or an earlier pack
  * @returns what the folder holds
- * @throws RagError `model_files_missing`, `unknown_model`, `bad_option` (title, id, models), `folder_taken`,
- *   `pack_name_clash`, `model_cache_full`, `pack_write_failed`, `pack_not_verified`, `model_file_bad`, `bad_models_lock`, `stopped`
+ * @throws RagError `not_a_session`, `session_closed`, `model_files_missing`, `unknown_model`, `bad_option` (title, id, models), `folder_taken`,
+ *   `pack_name_clash`, `model_cache_full`, `pack_write_failed`, `pack_not_verified`, `model_file_bad`, `model_file_outside`, `model_config_disagrees`,
+ *   `no_onnx`, `no_dtype`, `dtype_not_for_device`, `unusable_model`, `bad_models_lock`, `stage_busy`, `stopped`
  */
 export async function packCache(session: Session, dir: string, options: PackOptions = {}): Promise<CachePack> {
   const context = contextOf(session);

@@ -7,6 +7,7 @@ import type { LocatedModel, ModelCard } from "../schema/model-types.js";
 import type { LockedModel } from "../schema/models-lock.js";
 import type { Note, PrimedModel, PrimeRun } from "../schema/types.js";
 import { contextOf, type Session } from "../stage/context.js";
+import { withinSession } from "../stage/end.js";
 import { modelUse } from "../stage/models.js";
 import { withCard } from "../stage/present.js";
 import { runStage } from "../stage/run.js";
@@ -39,9 +40,10 @@ export interface PrimeOptions {
  *
  * @param models registry keys, in place of the session's own models
  * @returns the run; with `onlyPlan` what would be done
- * @throws RagError `model_files_missing` (names every missing file of every model at once),
- *   `unknown_model` (names the near ones), `unusable_model`, `no_onnx`, `no_dtype`, `model_cache_full`,
- *   `hub_busy`, `hub_answer_bad`, `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`, `models_lock_in_use`, `stopped`
+ * @throws RagError `not_a_session`, `session_closed`, `bad_option`, `model_files_missing` (names every missing file of every model at once),
+ *   `unknown_model` (names the near ones), `unusable_model`, `no_onnx`, `no_dtype`, `dtype_not_for_device`, `bad_simulation`, `model_cache_full`, `model_cache_write_failed`,
+ *   `hub_unreachable`, `hub_denied`, `hub_not_found`, `hub_refused`, `hub_busy`, `hub_answer_bad`, `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`, `models_lock_in_use`, `stage_busy`,
+ *   `run_damaged`, `run_newer`, `store_write_failed`, `session_ending`, `stopped`
  */
 export async function primeCache(
   session: Session,
@@ -63,17 +65,25 @@ export async function primeCache(
   const shelf = shelfOf(session);
   const { settings } = session;
   const cards = wantedCards(shelf, session, models);
-  const { located, fetched, plan } = await underStop(context, "prime", async (tools) => {
-    const lockPath = options.relock ? null : shelf.places.lockPath;
-    const places: Places = { ...shelf.places, lockPath, signal: tools.signal };
-    const look = await lookForModels(cards, places);
-    if (options.onlyPlan) return { ...look, fetched: null, plan: await planOf(session, shelf, places, look, tools) };
-    if (look.lacking.length === 0) return { ...look, fetched: null, plan: null };
-    if (settings.offline) throw missingFilesError(look.lacking, "The session is offline, so nothing is fetched.");
-    const brought = await fetchMissing(shelf, settings.cacheDir, places, look.lacking, tools);
-    return { located: await locateModels(cards, places), fetched: brought, plan: null };
+  const lockPath = options.relock ? null : shelf.places.lockPath;
+  const placesUnder = (signal: AbortSignal): Places => ({ ...shelf.places, lockPath, signal });
+  const { look, plan } = await underStop(context, "prime", async (tools) => {
+    const places = placesUnder(tools.signal);
+    const found = await lookForModels(cards, places);
+    return { look: found, plan: options.onlyPlan ? await planOf(session, shelf, places, found, tools) : null };
   });
   if (plan) return withCard(plan);
+  if (look.lacking.length > 0 && settings.offline)
+    throw missingFilesError(look.lacking, "The session is offline, so nothing is fetched.");
+  // What is on disk is looked at at any time; a fetch that the session's end would cut off is not begun.
+  const { located, fetched } =
+    look.lacking.length === 0
+      ? { ...look, fetched: null }
+      : await withinSession(context, "prime", async (tools) => {
+          const places = placesUnder(tools.signal);
+          const brought = await fetchMissing(shelf, settings.cacheDir, places, look.lacking, tools);
+          return { located: await locateModels(cards, places), fetched: brought };
+        });
   for (const model of located) checkGraph(model);
   await extendLock(settings.modelLock, lockEntries(located, options), options.relock ?? false);
 

@@ -33,7 +33,7 @@ import { type ModelShelf, shelfOf } from "./shelf.js";
  * @param archive a file; what kind it is, its content says
  * @param dir a new folder or an empty one, which then serves as one of `modelDirs`
  * @returns what the folder holds
- * @throws RagError `bad_archive` (the entry and the rule), `folder_taken`, `model_cache_full`, `pack_write_failed`, `bad_option`, `stopped`
+ * @throws RagError `not_a_session`, `session_closed`, `bad_archive` (the entry and the rule), `folder_taken`, `model_cache_full`, `pack_write_failed`, `bad_option`, `stage_busy`, `stopped`
  */
 export async function unpackCache(session: Session, archive: string, dir: string): Promise<CachePack> {
   const context = contextOf(session);

@@ -16,7 +16,8 @@ import { shelfOf } from "./shelf.js";
  * No connection is tried and nothing is written.
  *
  * @param models registry keys, in place of the session's own models
- * @throws RagError `unknown_model`, `bad_models_lock`, `model_file_outside`, `stopped`; a bad file is no error
+ * @throws RagError `not_a_session`, `session_closed`, `unknown_model`, `bad_models_lock`, `model_file_outside`,
+ *   `wrong_role`, `unusable_model`, `bad_option`, `no_dtype`, `dtype_not_for_device`, `stage_busy`, `stopped`; a bad file is no error
  */
 export async function verifyCache(session: Session, models?: readonly string[]): Promise<CacheReport> {
   const context = contextOf(session);

@@ -10,7 +10,7 @@ import { type PackSessionOptions, packSession } from "./pack.js";
  * and its card says how it comes into the next session. Near the session's end it is made without being asked.
  *
  * @returns where it is, and what is in it
- * @throws RagError `bad_option`, `stage_busy`, `session_not_packable`, `disk_too_small`, `pack_write_failed`, `pack_not_verified`, `stopped`
+ * @throws RagError `not_a_session`, `session_closed`, `bad_option`, `stage_busy`, `session_not_packable`, `disk_too_small`, `pack_write_failed`, `pack_not_verified`, `stopped`
  */
 export async function checkpoint(session: Session, options: PackSessionOptions = {}): Promise<SessionPack> {
   const pack = await packSession(session, { ...options, collection: options.collection ?? false });

@@ -35,7 +35,7 @@ export interface PackSessionOptions {
  * and models are not in it.
  *
  * @returns where it is, and what is in it
- * @throws RagError `bad_option`, `stage_busy`, `session_not_packable`, `disk_too_small`, `pack_write_failed`, `pack_not_verified`, `stopped`
+ * @throws RagError `not_a_session`, `session_closed`, `bad_option`, `stage_busy`, `session_not_packable`, `disk_too_small`, `pack_write_failed`, `pack_not_verified`, `stopped`
  */
 export async function packSession(session: Session, options: PackSessionOptions = {}): Promise<SessionPack> {
   const began = performance.now();

@@ -40,7 +40,7 @@ export interface ParityOptions {
  * the cosine (at least 1 - 1e-6) of a few rows in its vectors; `baseline.how` says which.
  *
  * @returns what was compared; `equal` is false and `difference` names the first place where anything differs
- * @throws RagError `bad_parity_baseline`, `bad_option`, `disk_too_small`, `model_files_missing`, `stage_busy`, `stopped`, and those of the stages
+ * @throws RagError `not_a_session`, `session_closed`, `bad_parity_baseline`, `bad_option`, `disk_too_small`, `model_files_missing`, `stage_busy`, `stopped`, and those of the stages
  */
 export async function checkParity(session: Session, options: ParityOptions): Promise<ParityReport> {
   const began = performance.now();

@@ -134,6 +134,7 @@ function memberOf(
     tokenBudget: settings.tokenBudget ?? CPU_TOKEN_BUDGET,
     batchSeconds: batchSecondsOn(device.kind),
     timeoutSeconds: onGpu ? settings.batchTimeoutSeconds : null,
+    loadSeconds: onGpu ? settings.loadTimeoutSeconds : null,
     sampling: { ...SAMPLING, capBytes: limitsOf(settings.memoryCapBytes).capBytes },
     readBytes,
     openBudget: async (base, loaded) => (onGpu && tuning ? tuning.open(device, base, loaded) : null),

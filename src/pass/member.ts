@@ -1,6 +1,6 @@
 import type { BatchBudget } from "../budget/types.js";
 import { rowsWithin } from "../core/batches.js";
-import { modelTooLargeForDevice, RagError, wordsOf } from "../core/errors.js";
+import { inferenceProcessDied, modelTooLargeForDevice, RagError, wordsOf } from "../core/errors.js";
 import type { UsableDevice } from "../runtime/devices/types.js";
 import { openEncoder } from "../runtime/encoder.js";
 import type { BatchReport, EncodedBatch, Encoder, EncoderOptions, TokenBatch } from "../runtime/types.js";
@@ -23,6 +23,8 @@ export interface MemberInput {
   readonly batchSeconds: BatchSeconds;
   /** Seconds a batch may take; null for no limit. */
   readonly timeoutSeconds: number | null;
+  /** Seconds that loading may take; null for no limit. */
+  readonly loadSeconds: number | null;
   /** What readings of the device's memory are and how often they come. */
   readonly sampling: Pick<MemorySample, "source" | "interval" | "capBytes">;
   /** Bytes in use on the device, from a reading that is younger than the call; null where nothing tells. */
@@ -94,6 +96,8 @@ export function openMember(input: MemberInput): Member {
   const { device, options, signal, maxRows, timeoutSeconds } = input;
   const fixed = rowsWithin(input.tokenBudget);
   let opening: Promise<Encoder> | null = null;
+  /** Ends the process, whether it is loading or has loaded; null where there is none. */
+  let kill: ((words: string) => void) | null = null;
   let budget: BatchBudget | null = null;
   let placement: Readonly<Record<string, number>> | null = null;
   let peak: number | null = null;
@@ -104,9 +108,18 @@ export function openMember(input: MemberInput): Member {
     const before = budget ? null : await input.readBytes();
     const { provider, env } = device;
     const probe = options.probe === true && placement === null;
-    const encoder = await openEncoder({ ...options, provider, env, probe }, signal).catch((cause) => {
+    const limit = input.loadSeconds ?? undefined;
+    const loading = new AbortController();
+    kill = (words) => {
+      loading.abort(inferenceProcessDied(options.model, { code: null, signal: "SIGKILL", stderr: words }));
+    };
+    const either = AbortSignal.any([signal, loading.signal]);
+    const encoder = await openEncoder({ ...options, provider, env, probe }, either, limit).catch((cause) => {
+      kill = null;
+      if (loading.signal.aborted && !signal.aborted) throw loading.signal.reason;
       throw cause instanceof RagError && cause.code === "out_of_memory" ? tooLarge(input, null, wordsOf(cause)) : cause;
     });
+    kill = encoder.kill;
     input.started(encoder.pid);
     placement ??= encoder.placement;
     // The same model takes the same memory again: only the first time is worth waiting for a reading.
@@ -171,12 +184,7 @@ export function openMember(input: MemberInput): Member {
     },
     running: () => opening !== null,
     end,
-    kill(words) {
-      opening?.then(
-        (encoder) => encoder.kill(words),
-        () => {},
-      );
-    },
+    kill: (words) => kill?.(words),
     memory: (peakBytes) => (peakBytes === null ? null : { ...input.sampling, bytes: peakBytes, peakBytes }),
     placement: () => placement,
   };

@@ -30,6 +30,8 @@ export interface PlanOptions {
 }
 
 const GPU_QUOTA_HOURS = 30;
+/** Most pairs of a query and a candidate: each is a row of the plan. */
+const MOST_PAIRS = 2e7;
 /** Most rows of a batch, as passes have it. */
 const MOST_ROWS = 4096;
 /** Seconds until a process is ready, and bytes of weights that it reads in a second. */
@@ -45,7 +47,9 @@ const WEIGHT_BYTES: Readonly<Record<string, number>> = { fp32: 4, fp16: 2, int8:
  * counted them; speeds come from what passes of this session measured on such a device, else
  * from its figures, and each pass says which. Rows kept in the vector cache are planned too.
  *
- * @throws RagError `wrong_run`, `bad_option`, `bad_simulation`, `device_not_usable`, `unknown_model`, `model_files_missing`, `no_dtype`, `dtype_not_for_device`
+ * @throws RagError `not_a_session`, `session_closed`, `wrong_run`, `empty_corpus`, `bad_option`, `array_damaged`, `bad_simulation`, `device_not_usable`;
+ *   of models `unknown_model`, `wrong_role`, `unusable_model`, `no_onnx`, `no_dtype`, `dtype_not_for_device`, `model_files_missing`,
+ *   `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`
  */
 export async function plan(session: Session, chunks: ChunkRun, options: PlanOptions = {}): Promise<ComputePlan> {
   const context = contextOf(session);
@@ -59,6 +63,12 @@ export async function plan(session: Session, chunks: ChunkRun, options: PlanOpti
   for (const [name, value] of Object.entries({ queries: options.queries ?? 1, candidates })) {
     if (!Number.isInteger(value) || value < 1) throw badOption(name, value, "a whole number of at least 1 is needed");
   }
+  if ((options.queries ?? 0) * candidates > MOST_PAIRS)
+    throw badOption(
+      "queries",
+      options.queries,
+      `at most ${Math.floor(MOST_PAIRS / candidates)} can be planned with ${candidates} candidates each`,
+    );
   const devices = await plannedDevices(context, options.devices);
   const [first] = devices as [PlannedDevice];
   const onGpu = first.kind !== "cpu";
@@ -145,12 +155,14 @@ async function planPass(
       seconds: (known[i] as Knowledge).speed.seconds,
     })),
     shape,
-    limitsOf(settings.memoryCapBytes),
+    // A GPU smaller than the cap is full before that.
+    limitsOf(Math.min(settings.memoryCapBytes, ...devices.map(({ memoryBytes }) => memoryBytes))),
     batchRule(first.kind, { model: { ...model, shape }, settings, maxRows }),
   );
   const loadSeconds =
     first.kind === "cpu" ? shape.weightBytes / LOAD_BYTES : START_SECONDS + shape.weightBytes / LOAD_BYTES;
   const isKnown = known.every(({ isKnown }) => isKnown);
+  const unknown = devices[known.findIndex(({ isKnown }) => !isKnown)];
   const { batches, tokens, paddedTokens, tooLong } = rehearsal;
   return {
     stage,
@@ -165,9 +177,9 @@ async function planPass(
     busy: isKnown && rehearsal.seconds > 0 ? rehearsal.busySeconds / (rehearsal.seconds * devices.length) : null,
     peakBytes: first.kind === "cpu" ? null : rehearsal.peakBytes,
     tooLong,
-    basis: isKnown
-      ? (known[0] as Knowledge).speed.basis
-      : `nothing was measured on ${first.product} yet, and no figures of it are known`,
+    basis: unknown
+      ? `nothing was measured on ${unknown.product} yet, and no figures of it are known`
+      : [...new Set(known.map(({ speed }) => speed.basis))].join("; "),
   };
 }
 

@@ -38,8 +38,13 @@ interface Pair {
  * are shortened so that the query and both separators survive.
  *
  * @returns a run, or {@link Skipped} where the stage is switched off
- * @throws RagError `bad_option`, `queries_missing` for a fused run from disk without its queries,
- *   `unknown_model`, `model_files_missing`, `stopped`, `inference_process_died`
+ * @throws RagError `not_a_session`, `session_closed`, `wrong_run`, `bad_option`, `queries_missing` for a fused run from disk without its queries;
+ *   of its model `unknown_model`, `wrong_role`, `unusable_model`, `no_onnx`, `no_dtype`, `dtype_not_for_device`, `model_files_missing`,
+ *   `model_file_bad`, `model_file_outside`, `model_config_disagrees`, `bad_models_lock`, `bad_tokenizer`, `token_limit_too_small`;
+ *   as every stage `stage_busy`, `input_missing`, `run_damaged`, `run_newer`, `array_damaged`, `disk_too_small`, `store_write_failed`, `session_ending`, `stopped`;
+ *   of devices `device_not_usable`, `bad_simulation`, `device_busy`, `lease_folder_unfit`, `model_not_loaded`, `model_load_timeout`, `graph_misplaced`,
+ *   `model_too_large_for_device`, `batch_too_large`, `rows_failed`, `inference_failed`, `inference_timeout`, `inference_process_died`;
+ *   of what comes back `wrong_dimension`, `non_finite`
  */
 export async function rerank(
   session: Session,

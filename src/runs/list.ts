@@ -7,6 +7,8 @@ import { relate } from "./table.js";
  * Every run on disk, as an arquero table: what it takes there, when it was used
  * last, which runs were made from it, and whether any latest run still needs it.
  * Runs in the making are in it with their finished batches. Reads only.
+ *
+ * @throws RagError `not_a_session`, `session_closed`, `store_unreadable`
  */
 export async function listRuns(session: Session): Promise<RunsTable> {
   const { store } = contextOf(session);

@@ -22,7 +22,7 @@ export interface RemoveOptions {
  *
  * @param which ids of runs, finished or in the making; or a choice
  * @returns what was removed, and the bytes
- * @throws RagError `unknown_run`, `run_needed` (with the ids of what needs it), `run_damaged`, `bad_option`, `stage_busy`, `store_write_failed`
+ * @throws RagError `not_a_session`, `session_closed`, `store_unreadable`, `stopped`, `unknown_run`, `run_needed` (with the ids of what needs it), `run_damaged`, `bad_option`, `stage_busy`, `store_write_failed`
  */
 export async function removeRuns(
   session: Session,

@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   badBatch,
   encoderClosed,
   inferenceFailed,
   inferenceProcessDied,
   inferenceTimeout,
+  modelLoadTimeout,
   modelNotLoaded,
   outOfMemory,
   quote,
@@ -18,6 +20,9 @@ import type { FromWorker } from "./messages.js";
 import { isOutOfMemory } from "./out-of-memory.js";
 import { unpackOutput } from "./row-bytes.js";
 import type { EncodedBatch, Encoder, EncoderOptions, TokenBatch } from "./types.js";
+
+/** Longest wait for a process that was killed. */
+const END_MS = 10_000;
 
 interface Waiting {
   readonly microBatches: readonly TokenBatch[];
@@ -48,10 +53,11 @@ interface Loading {
  * computed in the order of the calls. An encoder that is not computing does not
  * keep the program alive.
  *
+ * @param loadSeconds longest time that loading may take, again with each `renew`; no limit by default
  * @throws RagError `model_not_loaded` with onnxruntime's own words, `out_of_memory`, `device_not_usable`, `graph_misplaced`
- *   (a probe found the model's arithmetic on the CPU), `inference_process_died`, `stopped`
+ *   (a probe found the model's arithmetic on the CPU), `model_load_timeout`, `inference_process_died`, `stopped`; the process is gone by then
  */
-export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Promise<Encoder> {
+export function openEncoder(options: EncoderOptions, signal?: AbortSignal, loadSeconds?: number): Promise<Encoder> {
   const where = `while model ${quote(options.model)} was computing`;
   if (signal?.aborted) return Promise.reject(stopped(where));
   return new Promise((resolve, reject) => {
@@ -156,12 +162,25 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
       return put;
     };
 
-    const load = () =>
-      new Promise<Extract<FromWorker, { kind: "loaded" }>>((resolveLoad, rejectLoad) => {
+    const load = () => {
+      const late = () => end(modelLoadTimeout(options.model, options.provider.kind, loadSeconds as number));
+      const timer = loadSeconds === undefined ? undefined : setTimeout(late, loadSeconds * 1000);
+      return new Promise<Extract<FromWorker, { kind: "loaded" }>>((resolveLoad, rejectLoad) => {
         loading = { resolve: resolveLoad, reject: rejectLoad };
         child.hold(true);
         child.send({ kind: "load", options });
-      });
+      }).finally(() => clearTimeout(timer));
+    };
+
+    /** What it had on the device is free once it is gone. One that hangs in the driver goes when the driver lets it, and is not waited for. */
+    const gone = async () => {
+      child.hold(true);
+      const given = new AbortController();
+      const wait = sleep(END_MS, undefined, { signal: given.signal }).catch(() => {});
+      await Promise.race([child.ended.catch(() => {}), wait]);
+      given.abort();
+      child.hold(false);
+    };
 
     let exchange: Exchange;
     try {
@@ -208,11 +227,13 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal): Prom
       kill: (words) => end(inferenceProcessDied(options.model, { code: null, signal: "SIGKILL", stderr: words })),
       async close() {
         end(encoderClosed(options.model));
-        child.hold(true);
-        await child.ended.catch(() => {});
+        await gone();
       },
     });
-    load().then((loaded) => resolve(encoder(loaded)), reject);
+    load().then(
+      (loaded) => resolve(encoder(loaded)),
+      (error) => gone().then(() => reject(error)),
+    );
   });
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { atExit } from "../core/at-exit.js";
 import { leaseFolderUnfit } from "../core/errors.js";
-import { processRuns, processStart } from "../core/process-start.js";
+import { pidNamespace, processRuns, processStart } from "../core/process-start.js";
 
 /** A place in the queue for a device. */
 export interface Place {
@@ -13,8 +13,8 @@ export interface Place {
   leave(): void;
 }
 
-/** `000000012-4711-8812345-3`: a number, and whose it is. Who is first is decided by the whole name. */
-const TICKET = /^(\d{9})-(\d+)-(\d*)-\d+$/;
+/** `000000012-4711-8812345-4026531836-3`: a number, and whose it is. Who is first is decided by the whole name. */
+const TICKET = /^(\d{9})-(\d+)-(\d*)-(\d*)-\d+$/;
 let joined = 0;
 /** Files of this process, to be removed when it exits. */
 const mineToLeave = new Set<string>();
@@ -24,13 +24,13 @@ function leaveAll(): void {
   for (const path of mineToLeave) remove(path);
 }
 
-/** Removes a ticket, and the queue's folder where it was the last in it. */
+/** Removes a ticket, and the queue's folder where it was the last in it. What the work gave or threw counts more than a ticket that stays. */
 function remove(path: string): void {
-  rmSync(path, { force: true });
   try {
+    rmSync(path, { force: true });
     rmdirSync(dirname(path));
   } catch {
-    // Others are in it, or have removed it.
+    // Others are in it, or have removed it; a ticket that can't be removed counts until its process ends.
   }
 }
 
@@ -48,66 +48,88 @@ function remove(path: string): void {
  * @throws RagError `lease_folder_unfit`
  */
 export function joinQueue(device: string, owner: string): Place {
-  const folder = queueFolder(device);
-  const mine = `${process.pid}-${processStart(process.pid)}-${joined++}`;
-  let name: string;
-  for (;;) {
-    const last = living(folder).at(-1);
-    name = `${String(Number(last?.slice(0, 9) ?? 0) + 1).padStart(9, "0")}-${mine}`;
-    if (!write(join(folder, name), owner)) {
-      queueFolder(device);
-      continue;
-    }
-    if (living(folder).at(-1) === name) break;
-    rmSync(join(folder, name), { force: true });
-  }
-  const ticket = name;
-  const path = join(folder, ticket);
-  if (mineToLeave.size === 0) forgetAll = atExit(leaveAll);
-  mineToLeave.add(path);
+  let ticket = draw(device, owner);
   return {
     before() {
-      const first = living(folder)[0];
-      if (first === ticket) return null;
+      let names = living(ticket.folder);
       // Ours is gone where the temporary folder was cleaned: it is as if we came now.
-      if (first === undefined) {
-        queueFolder(device);
-        return write(path, owner) ? null : { pid: process.pid, owner };
+      while (!names.includes(ticket.name)) {
+        forget(ticket);
+        ticket = draw(device, owner);
+        names = living(ticket.folder);
       }
-      return { pid: Number(first.split("-")[1]), owner: ownerIn(join(folder, first)) };
+      const first = names[0] as string;
+      if (first === ticket.name) return null;
+      return { pid: Number(first.split("-")[1]), owner: ownerIn(join(ticket.folder, first)) };
     },
     leave() {
-      mineToLeave.delete(path);
-      if (mineToLeave.size === 0) forgetAll();
-      remove(path);
+      forget(ticket);
+      remove(join(ticket.folder, ticket.name));
     },
   };
 }
 
-/** Writes a ticket; false where the last one to leave has just removed the folder. */
+interface Ticket {
+  readonly folder: string;
+  readonly name: string;
+}
+
+/** Puts a ticket behind all others. @throws RagError `lease_folder_unfit` */
+function draw(device: string, owner: string): Ticket {
+  const mine = `${process.pid}-${processStart(process.pid)}-${pidNamespace()}-${joined++}`;
+  for (;;) {
+    const folder = queueFolder(device);
+    const last = living(folder).at(-1);
+    const name = `${String(Number(last?.slice(0, 9) ?? 0) + 1).padStart(9, "0")}-${mine}`;
+    if (!write(join(folder, name), owner)) continue;
+    if (living(folder).at(-1) !== name) {
+      rmSync(join(folder, name), { force: true });
+      continue;
+    }
+    if (mineToLeave.size === 0) forgetAll = atExit(leaveAll);
+    mineToLeave.add(join(folder, name));
+    return { folder, name };
+  }
+}
+
+function forget({ folder, name }: Ticket): void {
+  mineToLeave.delete(join(folder, name));
+  if (mineToLeave.size === 0) forgetAll();
+}
+
+/**
+ * Writes a ticket; false where the last one to leave has just removed the folder.
+ *
+ * @throws RagError `lease_folder_unfit`, and then there is no ticket: one that stayed would keep us waiting for ourselves
+ */
 function write(path: string, owner: string): boolean {
   try {
     writeFileSync(path, owner.slice(0, 200), { mode: 0o600 });
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return false;
+    remove(path);
+    throw leaseFolderUnfit(dirname(path), `the system says ${code}`);
   }
 }
 
-/** Places of processes that live, the first one first. Others are cleared away: their names never come again. */
+/** Places of processes that live, the first one first. Others are cleared away: their names never come again. @throws RagError `lease_folder_unfit` */
 function living(folder: string): string[] {
   let names: string[];
   try {
     names = readdirSync(folder);
-  } catch {
-    // Somebody cleaned the temporary folder.
-    return [];
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Somebody cleaned the temporary folder. What can't be read otherwise may be full of others.
+    if (code === "ENOENT") return [];
+    throw leaseFolderUnfit(folder, `the system says ${code}`);
   }
+  const ours = pidNamespace();
   return names
     .filter((name) => {
-      const [, , pid, started] = TICKET.exec(name) ?? [];
-      if (pid === undefined) return false;
+      const [, , pid, started, namespace] = TICKET.exec(name) ?? [];
+      if (pid === undefined || namespace !== ours) return false;
       if (processRuns(Number(pid), started ?? "")) return true;
       rmSync(join(folder, name), { force: true });
       return false;

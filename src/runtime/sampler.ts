@@ -87,6 +87,11 @@ export function startSampler(devices: readonly UsableDevice[], options: SamplerO
     loops.push(loop);
   }
 
+  // Lines are told apart by their ids alone.
+  const unwatched = devices
+    .filter(({ smi, uuid }) => smi !== null && uuid === null)
+    .map(({ name }) => `nvidia-smi tells no id of ${name}, so its memory was not read`);
+
   const processors = [...watched.values()].filter(({ device }) => device.kind === "cpu");
   const readResident = (one: Watched) => {
     const resident = [...one.pids].flatMap((pid) => {
@@ -123,7 +128,7 @@ export function startSampler(devices: readonly UsableDevice[], options: SamplerO
     },
     latest: (name) => watched.get(name)?.latest ?? null,
     meanUtilisation: (name, from, to) => watched.get(name)?.use.mean(from, to) ?? null,
-    notes: () => loops.flatMap((loop) => loop.notes),
+    notes: () => [...unwatched, ...loops.flatMap((loop) => loop.notes)],
     async stop() {
       clearInterval(timer);
       await Promise.all(loops.map((loop) => loop.stop()));
@@ -131,7 +136,7 @@ export function startSampler(devices: readonly UsableDevice[], options: SamplerO
   };
 }
 
-/** Devices by the tool that knows them: one command with one environment is one tool. */
+/** Devices by the tool that knows them: all that one command knows have one environment. */
 function byTool(all: readonly Watched[]): ReadonlyMap<NvidiaSmi, readonly Watched[]> {
   const tools = new Map<NvidiaSmi, Watched[]>();
   for (const one of all) {

@@ -32,14 +32,20 @@ const STEADY_MS = 60_000;
 /** Without persistence mode the first reading wakes every GPU. */
 const SILENT_MS = 20_000;
 const STOP_MS = 1000;
-const LINE = /^(GPU-[0-9a-fA-F-]{1,60}), *(\d{1,9}), *(\d{1,3}|\[?N\/A\]?|\[Not Supported\]|\[Unknown Error\])\s*$/;
+/** A use that it can't tell stands in brackets, with its reason. */
+const LINE = /^(GPU-[0-9a-fA-F-]{1,60}), *(\d{1,9}), *(\d{1,3}|N\/A|\[[^\],]{1,60}\])\s*$/;
 
 /**
  * Starts nvidia-smi once for all its GPUs, in its loop mode. It is in a process group of its own: an interrupt of the notebook is not for
  * it. It ends when this process does, however that ends: at the next line that it writes to the pipe that has no
- * reader any more. One that dies is started again, a few times.
+ * reader any more. One that dies, or tells nothing, is started again, a few times.
  */
-export function startSmiLoop(smi: NvidiaSmi, everyMs: number, onReading: (reading: SmiReading) => void): SmiLoop {
+export function startSmiLoop(
+  smi: NvidiaSmi,
+  everyMs: number,
+  onReading: (reading: SmiReading) => void,
+  silentMs: number = SILENT_MS,
+): SmiLoop {
   const notes: string[] = [];
   let restarts = 0;
   let misread = 0;
@@ -56,9 +62,11 @@ export function startSmiLoop(smi: NvidiaSmi, everyMs: number, onReading: (readin
   const line = (text: string) => {
     const reading = readLine(text);
     if (over) return;
-    heard = performance.now();
-    if (reading) onReading(reading);
-    else if (text.trim() !== "" && misread++ === 0) note(`nvidia-smi wrote a line that can't be read: ${plain(text)}`);
+    if (reading) {
+      heard = performance.now();
+      onReading(reading);
+    } else if (text.trim() !== "" && misread++ === 0)
+      note(`nvidia-smi wrote a line that can't be read: ${plain(text)}`);
   };
   const kill = () => {
     try {
@@ -101,11 +109,13 @@ export function startSmiLoop(smi: NvidiaSmi, everyMs: number, onReading: (readin
   };
   start();
   const listen = setInterval(() => {
-    if (lost || performance.now() - heard < SILENT_MS) return;
-    note(`nvidia-smi wrote nothing for ${SILENT_MS / 1000} s`);
+    if (lost || performance.now() - heard < silentMs) return;
+    const words = `nvidia-smi told nothing for ${silentMs / 1000} s`;
+    // One that hangs in the driver dies when the driver lets it: that it is silent is said once.
+    if (notes.at(-1) !== words) note(words);
     heard = performance.now();
     kill();
-  }, SILENT_MS / 10).unref();
+  }, silentMs / 10).unref();
 
   return {
     notes,

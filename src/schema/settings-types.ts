@@ -19,6 +19,7 @@ export interface Settings {
   readonly deterministic: boolean;
   readonly leaseWaitSeconds: number;
   readonly batchTimeoutSeconds: number;
+  readonly loadTimeoutSeconds: number;
   readonly failedRows: "error" | "cpu";
   readonly threads: number;
   readonly tokenBudget: number | null;

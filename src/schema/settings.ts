@@ -1,6 +1,9 @@
 import { z } from "zod";
 import type { Provenance, SettingSource, Settings } from "./settings-types.js";
 
+/** Seconds of a timer. One of more than 24 days would go off at once. */
+const Timeout = z.number().positive().max(86_400);
+
 /** Every setting of a session, its type, its default and what it means: the one place. */
 export const SettingsSchema = z.strictObject({
   dense: z.array(z.string().min(1)).min(1).describe("Keys of the dense models, the first one primary"),
@@ -61,10 +64,12 @@ export const SettingsSchema = z.strictObject({
     .number()
     .min(0)
     .describe("Longest time to wait for a GPU that another kernel or session is using"),
-  batchTimeoutSeconds: z
-    .number()
-    .positive()
-    .describe("Longest time a GPU may take for one batch before its process is ended and started again"),
+  batchTimeoutSeconds: Timeout.describe(
+    "Longest time a GPU may take for one batch before its process is ended and started again; at most a day",
+  ),
+  loadTimeoutSeconds: Timeout.describe(
+    "Longest time a GPU may take to load a model before its process is ended and started again; at most a day",
+  ),
   failedRows: z
     .enum(["error", "cpu"])
     .describe(

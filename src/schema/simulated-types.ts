@@ -24,12 +24,12 @@ export interface SimulatedGpu {
   readonly faults: readonly SimulatedFault[];
 }
 
-/** What goes wrong at a batch of a process on the device. */
+/** What goes wrong at a batch of a process on the device, or where it loads a model. */
 export interface SimulatedFault {
-  /** Counted over all processes on this device, from 0. */
+  /** Counted over all processes on this device, from 0. For `load_hang` it is models that are counted, each time that one is loaded. */
   readonly batch: number;
-  readonly kind: "out_of_memory" | "crash" | "hang" | "device_error" | "leak";
-  /** How many batches from there on it happens to; 1 where absent. */
+  readonly kind: "out_of_memory" | "crash" | "hang" | "device_error" | "leak" | "load_hang";
+  /** How many batches, or models, from there on it happens to; 1 where absent. */
   readonly times?: number;
   /** For `leak`: bytes that stay taken until the process ends. */
   readonly bytes?: number;

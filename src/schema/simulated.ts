@@ -3,7 +3,7 @@ import type { SimulatedGpu, Simulation } from "./simulated-types.js";
 
 const FaultSchema = z.strictObject({
   batch: z.int().min(0),
-  kind: z.enum(["out_of_memory", "crash", "hang", "device_error", "leak"]),
+  kind: z.enum(["out_of_memory", "crash", "hang", "device_error", "leak", "load_hang"]),
   times: z.int().positive().optional(),
   bytes: z.int().positive().optional(),
 });

@@ -30,6 +30,7 @@ export async function defaults(env: NodeJS.ProcessEnv, root: string): Promise<Se
     deterministic: false,
     leaseWaitSeconds: 600,
     batchTimeoutSeconds: 600,
+    loadTimeoutSeconds: 600,
     failedRows: "error",
     threads: defaultThreads(),
     tokenBudget: null,

@@ -7,7 +7,7 @@ import { badOption, badSessionName, badSetting, storeWriteFailed } from "../core
 import { openLineage } from "../lineage/open.js";
 import { bindShelf, openModelShelf } from "../models/shelf.js";
 import { dtypeFor } from "../runtime/devices/dtype.js";
-import { deviceKindOf } from "../runtime/devices/kind.js";
+import { deviceKindOf, machineHasGpu } from "../runtime/devices/kind.js";
 import { usableDevices } from "../runtime/devices/resolve.js";
 import type { ModelCard } from "../schema/model-types.js";
 import { sessionNamePattern } from "../schema/session-pack.js";
@@ -27,9 +27,6 @@ import { defaults } from "./defaults.js";
 import { quotaOf, sessionsFolder } from "./folder.js";
 import { configLayers, fromEnvironment } from "./layers.js";
 import { hubToken } from "./token.js";
-
-/** There where the machine has a GPU. */
-const GPU = "/dev/nvidia0";
 
 /** What {@link openSession} takes: a name, where to keep the session, and any setting. */
 export interface SessionOptions extends Partial<Settings> {
@@ -108,7 +105,7 @@ export async function openSession(options: SessionOptions | MovedSessionOptions)
       await mergeLedger(ledgerIn(root), layout.movedLedgerFile);
       await removeFile(layout.movedLedgerFile);
     }
-    const machine = { gpu: existsSync(GPU), ledger: ledgerIn(root), quota };
+    const machine = { gpu: machineHasGpu(), ledger: ledgerIn(root), quota };
     care = await openCare(settings, provenance.sessionStart, machine);
   } catch (error) {
     lock.release();

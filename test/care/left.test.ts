@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { appendFile, link, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { openCare } from "../../dist/care/care.js";
@@ -76,6 +76,9 @@ test("a start that was set counts on, whatever happens to the clock", async () =
   assert.ok(Math.abs(clock.elapsed() - 3600) < 5);
   await writeFile(join(dir, "uptime"), "1060.00 1.00\n");
   assert.ok(Math.abs(clock.elapsed() - 3660) < 5, "it follows the system's own count");
+  const first = openClock(null, "default", dir);
+  await rm(join(dir, "uptime"));
+  assert.ok(Math.abs(first.elapsed() - 1050) < 5, "and goes on where that can't be read any more");
 });
 
 test("GPU time: each machine once with its longest time, what lies a week back not, torn lines not", async () => {

@@ -65,6 +65,13 @@ test("an old Node, little memory, inference that does not work", async () => {
   assert.match(checkTable([check]), /^ {2}missing +inference +a small model could not compute: .*npm ci/);
 });
 
+test("a device that loads nothing is a line of the table in the end", async () => {
+  const limits = { loadTimeoutSeconds: 0.001, batchTimeoutSeconds: 60 };
+  const check = await checkInference(join(import.meta.dirname, "../.."), undefined, limits);
+  assert.equal(check.verdict, "missing");
+  assert.match(check.said, /was not loaded on device "cpu" within 0\.001 s/);
+});
+
 test("device cuda: a line for each thing that is there or is not, and what to do", async () => {
   const bin = await fakeSmi({ processes: `${UUIDS[1]}, 4711, 1200, /usr/bin/python3 \u001b[31m` });
   const folder = await scratch("settings");

@@ -25,6 +25,7 @@ export const settings: Settings = {
   deterministic: false,
   leaseWaitSeconds: 600,
   batchTimeoutSeconds: 600,
+  loadTimeoutSeconds: 600,
   failedRows: "error",
   threads: 1,
   tokenBudget: 1024,

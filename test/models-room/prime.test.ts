@@ -240,6 +240,35 @@ test("the first commit stays until the lock is forgotten", async (t) => {
   assert.equal(lockOf(at).models["rag-cells/sample-dense"].revision, hub.commit("rag-cells/sample-dense"));
 });
 
+test("near the session's end a fetch is stopped and not begun, with how to go on; what is on disk is still looked at", async (t) => {
+  const hub = await sampleHub(t);
+  const at = await place();
+  const stall = await hub.misbehave("onnx/model.onnx", { kind: "stall", after: 1000 }, { times: "always" });
+  // Six seconds are the margin and begin in four; half of it is left when the fetch is stopped.
+  const left = (seconds: number) => ({
+    sessionHours: 1,
+    endMarginMinutes: 0.1,
+    sessionStart: new Date(Date.now() - (3600 - seconds) * 1000).toISOString(),
+  });
+  const late = await open(t, hub, at, left(10));
+  const stopped = await failure(rag.primeCache(late, ["sample-dense"]));
+  assert.equal(stopped.code, "session_ending");
+  assert.match(stopped.message, /^The prime stage was stopped: 0 min 0[0-3] s .* are left\. The session is packed in/);
+  late.close();
+  stall.stop();
+
+  const later = await open(t, hub, at, { ...left(5), endMarginMinutes: 1 });
+  const asked = hub.requests.length;
+  assert.match((await failure(rag.primeCache(later, ["sample-dense"]))).message, /^The prime stage was not begun: /);
+  assert.equal(hub.requests.length, asked);
+  assert.equal((await rag.primeCache(later, ["sample-dense"], { onlyPlan: true })).kind, "prime_plan");
+  later.close();
+
+  const next = await open(t, hub, at);
+  const run = await rag.primeCache(next, ["sample-dense"]);
+  assert.ok((run.fetched?.resumedBytes ?? 0) >= 1000, "it goes on where it was");
+});
+
 test("an altered, cut or missing file is found, never loaded, and fetched again", async (t) => {
   const hub = await sampleHub(t);
   const at = await place();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gpuFolder, holdings } from "../../dist/runtime/simulated/ledger.js";
 import type { SimulatedFault } from "../../dist/schema/simulated-types.js";
 import { readBudgets } from "../../dist/store/budgets.js";
 import { layoutOf } from "../../dist/store/layout.js";
@@ -85,6 +86,25 @@ test("a crash, an error of the device and a batch that never ends cost a fresh p
   const again = await simulatedPass({ gpus: [FAST], lengths, settings, dir: broken.dir });
   whole(again);
   assert.equal(again.resumed, 2);
+});
+
+test("a model that is never loaded costs a fresh process twice; a third time it is the pass's error, and what was done is kept", async () => {
+  const settings = { tokenBudget: 4096, loadTimeoutSeconds: 5 };
+  const faults = (times: number): SimulatedFault[] => [
+    { batch: 2, kind: "crash" },
+    { batch: 1, times, kind: "load_hang" },
+  ];
+  const mended = await simulatedPass({ gpus: [{ ...FAST, faults: faults(1) }], lengths, settings });
+  whole(mended);
+  assert.deepEqual(kinds(mended), ["restarted", "timeout", "restarted"]);
+  assert.match(mended.telemetry.events[1]?.words ?? "", /was not loaded on device "simulated" within 5 s/);
+
+  const broken = await simulatedPass({ gpus: [{ ...FAST, faults: faults(9) }], lengths, settings });
+  assert.equal(broken.error?.code, "model_load_timeout");
+  assert.match(broken.error?.message ?? "", /loadTimeoutSeconds/);
+  assert.ok((await journaledRows(broken)).length > 0);
+  const [gpu] = broken.devices;
+  assert.deepEqual(gpu?.provider.kind === "simulated" && holdings(gpuFolder(gpu.provider.stateDir, 0)), []);
 });
 
 test("rows that fit on no device alone: all others are done, the error names them with their lengths, and none is tried for ever", async () => {

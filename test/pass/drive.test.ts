@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { driveAll } from "../../dist/pass/drive.js";
 import type { PreparedPiece } from "../../dist/pass/frames.js";
 import { type Member, openMember } from "../../dist/pass/member.js";
@@ -23,6 +24,7 @@ async function memberOn(faults: readonly SimulatedFault[], batchSeconds = 0): Pr
     tokenBudget: 4 * LENGTH,
     batchSeconds: { known: batchSeconds, unread: batchSeconds },
     timeoutSeconds: null,
+    loadSeconds: null,
     sampling: { source: "none", interval: "never", capBytes: null },
     readBytes: async () => null,
     openBudget: async () => null,
@@ -162,4 +164,14 @@ test("where memory came near the cap, every micro-batch of the batch is cut in h
   }));
   assert.deepEqual(events, ["watchdog 56", "halved 56"]);
   assert.deepEqual(batches, ["4", "4", ...new Array(28).fill("2")]);
+});
+
+test("a process that comes near the cap while it loads is ended at once, and not when it has loaded", async () => {
+  const member = await memberOn([{ batch: 0, kind: "load_hang", times: 2 }]);
+  const loading = member.load();
+  await setTimeout(200);
+  member.watchdog = "11.6 GB were in use";
+  member.kill(member.watchdog);
+  await assert.rejects(loading, { code: "inference_process_died", message: /11\.6 GB were in use/ });
+  await member.end();
 });

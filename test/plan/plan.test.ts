@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -122,6 +123,32 @@ test("on the CPU the last run of a model tells how fast it is", async () => {
   session.close();
 });
 
+test("GPUs that are unlike or smaller than the cap: each is named for its speed, and memory is planned as a pass does it", async () => {
+  const dir = await scratch("plan-unlike");
+  const session = await rag.openSession({ ...sampleOptions(dir), enableSparse: false });
+  const chunks = await rag.chunk(session, files);
+  const [t4, small] = (
+    await Promise.all([
+      simulation(dir, 1, { flops: 4e12 }),
+      simulation(await scratch("plan-small"), 1, { product: "Small", memoryBytes: 600 * 2 ** 20, memoryFactor: 60 }),
+    ])
+  ).map((path) => JSON.parse(readFileSync(path, "utf8")).gpus[0]);
+  const both = join(dir, "both.json");
+  await writeFile(both, JSON.stringify({ gpus: [t4, small] }));
+  const [pass] = (await rag.plan(session, chunks, { devices: both })).passes;
+  assert.equal(
+    pass?.basis,
+    ["Tesla T4 (simulated)", "Small"]
+      .map((product) => `estimated from figures of ${product}: nothing was measured there yet`)
+      .join("; "),
+  );
+  const one = join(dir, "one.json");
+  await writeFile(one, JSON.stringify({ gpus: [{ ...small, memoryFactor: 1, flops: 1e9 }] }));
+  const alone = await rag.plan(session, chunks, { devices: one });
+  assert.ok((alone.passes[0]?.peakBytes ?? 0) <= (10 / 12) * 600 * 2 ** 20, `${alone.passes[0]?.peakBytes}`);
+  session.close();
+});
+
 test("rows that do not fit are counted, and a plan that can't be made is an error", async () => {
   const dir = await scratch("plan-errors");
   const session = await rag.openSession(sampleOptions(dir));
@@ -133,6 +160,7 @@ test("rows that do not fit are counted, and a plan that can't be made is an erro
   await assert.rejects(rag.plan(session, chunks, { devices: "h100x8" }), throws("bad_simulation"));
   await assert.rejects(rag.plan(session, chunks, { gpuQuotaHours: 0 }), throws("bad_option"));
   await assert.rejects(rag.plan(session, chunks, { queries: 1.5 }), throws("bad_option"));
+  await assert.rejects(rag.plan(session, chunks, { queries: 1e12 }), throws("bad_option"));
   await assert.rejects(rag.plan(session, session as never), throws("wrong_run"));
   session.close();
   const bare = await rag.openSession({ ...sampleOptions(dir), name: "bare", modelDirs: [join(dir, "none")] });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CPU, type UsableDevice } from "../../dist/runtime/devices/types.js";
 import { withLeases } from "../../dist/runtime/lease.js";
+import { joinQueue } from "../../dist/runtime/lease-queue.js";
 import { seeded } from "./lib/random.ts";
 import { scratch } from "./lib/table-model.ts";
 
@@ -172,6 +173,67 @@ test("a lease has the memory before and after: after, once the processes of the 
   assert.ok(waitedSeconds >= 0 && heldSeconds > 0.1);
   const kept = await withLeases([device], "dense", { ...options, read: () => used++ }, async () => {});
   assert.ok((kept.leases[0]?.afterBytes ?? 0) > (kept.leases[0]?.beforeBytes ?? 0), "what stays is told");
+});
+
+test("one whose ticket was cleaned away comes again as if it came now, and before those who come later", () => {
+  const uuid = `GPU-${randomUUID()}`;
+  const folder = join(queues, uuid);
+  const holder = joinQueue(uuid, "holds");
+  const waits = joinQueue(uuid, "waits");
+  rmSync(join(folder, readdirSync(folder).sort()[1] as string));
+  assert.equal(waits.before()?.owner, "holds");
+  const later = joinQueue(uuid, "later");
+  holder.leave();
+  assert.equal(waits.before(), null);
+  assert.equal(later.before()?.owner, "waits");
+  rmSync(folder, { recursive: true });
+  assert.equal(waits.before(), null, "nobody else is left");
+  assert.equal(later.before()?.owner, "waits");
+  waits.leave();
+  later.leave();
+  assert.ok(!existsSync(folder));
+});
+
+test("another container on the same temporary folder is not seen, and takes nobody's place away", (t) => {
+  const uuid = `GPU-${randomUUID()}`;
+  const place = joinQueue(uuid, "here");
+  const code = `
+    import { joinQueue } from ${JSON.stringify(new URL("../../dist/runtime/lease-queue.js", import.meta.url).href)};
+    const place = joinQueue(${JSON.stringify(uuid)}, "there");
+    console.log(place.before() === null);
+    place.leave();`;
+  const there = ["--map-root-user", "--mount", "--pid", "--fork", "--mount-proc"];
+  const { status, stdout, stderr } = spawnSync(
+    "unshare",
+    [...there, process.execPath, "--input-type=module", "-e", code],
+    { encoding: "utf8" },
+  );
+  const left = readdirSync(join(queues, uuid)).length;
+  place.leave();
+  if (status !== 0 && /unshare/.test(stderr)) return t.skip(`a namespace can't be made here: ${stderr.trim()}`);
+  assert.deepEqual([stdout, left], ["true\n", 1], stderr);
+});
+
+test("a ticket that can't be written leaves nothing behind that would hold everybody up", () => {
+  const root = scratch();
+  const code = `
+    import { readdirSync } from "node:fs";
+    import { joinQueue } from ${JSON.stringify(new URL("../../dist/runtime/lease-queue.js", import.meta.url).href)};
+    const codes = [];
+    for (let i = 0; i < 2; i++) {
+      try { joinQueue("GPU-1", "dense").before(); } catch (error) { codes.push(error.code + " " + /EFBIG/.exec(error.message)); }
+    }
+    console.log(JSON.stringify({ codes, left: readdirSync(process.env.TMPDIR, { recursive: true }).filter((name) => /\\d{9}/.test(name)) }));`;
+  // No file may hold a byte: what a full disk does, without one.
+  const script = `ulimit -f 0; exec "$0" --input-type=module -e "$1"`;
+  const { stdout, stderr } = spawnSync("/bin/sh", ["-c", script, process.execPath, code], {
+    encoding: "utf8",
+    env: { ...process.env, TMPDIR: root },
+  });
+  assert.deepEqual(JSON.parse(stdout || JSON.stringify(stderr)), {
+    codes: ["lease_folder_unfit EFBIG", "lease_folder_unfit EFBIG"],
+    left: [],
+  });
 });
 
 test("the processor needs no lease", async () => {

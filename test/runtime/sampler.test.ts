@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { CPU, type UsableDevice } from "../../dist/runtime/devices/types.js";
+import { CPU, type NvidiaSmi, type UsableDevice } from "../../dist/runtime/devices/types.js";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import { type Reading, type SamplerOptions, startSampler } from "../../dist/runtime/sampler.js";
 import { MOST_POINTS, openThinned } from "../../dist/runtime/series.js";
-import { readLine } from "../../dist/runtime/smi-loop.js";
+import { readLine, startSmiLoop } from "../../dist/runtime/smi-loop.js";
 import { openUse } from "../../dist/runtime/use.js";
 import { goneWithin, runs } from "./lib/processes.ts";
 import { seeded } from "./lib/random.ts";
@@ -93,7 +93,7 @@ printf '${UUID}, 9'; sleep 0.1; printf '99, 5\\n'
 printf '${UUID}, [N/A], 5\\n${UUID}, -5, 5\\n${UUID}, 1e3, 5\\n${UUID}, 99999999, 5\\n'
 printf 'NVRM: Xid (PCI:0000:00:1e): \\033[31m79\\n'
 head -c 300000 /dev/zero | tr '\\0' 'x'
-printf '\\n${UUID}, 1000, [N/A]\\r\\n${UUID}, 1001, 250\\n${UUID}, 1002, [Unknown Error]\\n'
+printf '\\n${UUID}, 1000, [N/A]\\r\\n${UUID}, 1001, 250\\n${UUID}, 1002, [GPU requires reset]\\n'
 printf '${UUID}, 4'
 sleep 60`);
   const sampler = start(t, [device]);
@@ -106,6 +106,11 @@ sleep 60`);
   assert.equal(sampler.meanUtilisation("cuda:0", 0, 1e9), 0.05);
   assert.equal(sampler.notes().length, 1);
   assert.match(sampler.notes()[0] ?? "", /can't be read/);
+});
+
+test("a GPU without an id is not read, and that is told", (t) => {
+  const sampler = start(t, [{ ...scripted("sleep 60"), uuid: null }]);
+  assert.deepEqual(sampler.notes(), ["nvidia-smi tells no id of cuda:0, so its memory was not read"]);
 });
 
 test("what a GPU says is not believed where it can't be", () => {
@@ -139,6 +144,23 @@ sleep 60`);
   await until(() => absent.notes().length > 0);
   assert.match(absent.notes()[0] ?? "", /could not be started \(spawn \/nowhere\/nvidia-smi ENOENT\), and is given up/);
   assert.equal(absent.series("cuda:0"), null);
+});
+
+test("one that writes nothing, or no reading, is started again, and given up in the end", async () => {
+  for (const [what, noted] of [
+    ["sleep 60", null],
+    ["while :; do echo 'GPU is lost'; sleep 0.05; done", "nvidia-smi wrote a line that can't be read: GPU is lost"],
+  ] as const) {
+    const loop = startSmiLoop(scripted(what).smi as NvidiaSmi, 250, () => {}, 300);
+    await until(() => loop.lost);
+    await loop.stop();
+    const again = ["nvidia-smi told nothing for 0.3 s", "nvidia-smi ended with SIGKILL, and was started again"];
+    assert.deepEqual(loop.notes, [
+      ...(noted === null ? [] : [noted]),
+      ...[...again, ...again, ...again, again[0]],
+      "nvidia-smi ended with SIGKILL, and is given up: nothing is read from then on",
+    ]);
+  }
 });
 
 test("it ends with the sampler, and does not keep a program alive", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -389,6 +389,21 @@ test("the example on the page about devices is a simulation", async () => {
   const file = join(scratch(), "example.json");
   writeFileSync(file, /```json\n(\{\s+"gpus".*?)```/s.exec(page)?.[1] as string);
   assert.equal((await simulatedDevices({ simulation: file })).length, 1);
+});
+
+test("a model that is never loaded: loads are counted over all processes too, and Stop ends the waiting", async () => {
+  const [gpu] = (await gpus({ faults: [{ batch: 1, kind: "load_hang", times: 2 }] })) as [UsableDevice];
+  const first = await openEncoder(optionsOn(gpu));
+  const stop = new AbortController();
+  const hang = [0, 1].map(() => openEncoder(optionsOn(gpu), stop.signal));
+  assert.equal(gpu.provider.kind, "simulated");
+  const counted = join(gpuFolder(gpu.provider.kind === "simulated" ? gpu.provider.stateDir : "", 0), "loads");
+  while (statSync(counted).size < 3 * 32) await sleep(10);
+  stop.abort();
+  await Promise.all(hang.map((one) => assert.rejects(one, { code: "stopped" })));
+  const last = await openEncoder(optionsOn(gpu));
+  await last.encode([batchOf(1, 8)]);
+  await Promise.all([first.close(), last.close()]);
 });
 
 test("a kernel that is killed while its GPU hangs leaves no process, and its folder goes when the next one comes", async (t) => {

@@ -71,6 +71,7 @@ export function cudaChecks(look: CudaLook, settings: CudaSettings): DoctorCheck[
   const chosen = chosenGpus(look, settings);
   return [
     ...("check" in chosen ? [chosen.check] : chosen.gpus.flatMap((gpu) => gpuChecks(gpu, look, settings))),
+    ...(look.told.kind === "told" ? (look.told.warnings ?? []).map((words) => note("nvidia-smi", words)) : []),
     ...providerChecks(look),
   ];
 }
@@ -101,7 +102,7 @@ function chosenGpus(
 }
 
 function gpuChecks(gpu: SmiGpu, look: CudaLook, { memoryCapBytes }: CudaSettings): DoctorCheck[] {
-  const { index, product, memoryBytes, usedBytes, computeCapability, driver, utilisation, split } = gpu;
+  const { index, uuid, product, memoryBytes, usedBytes, computeCapability, driver, utilisation, split } = gpu;
   const name = `GPU ${index}`;
   const said = [
     product || "unnamed",
@@ -125,13 +126,15 @@ function gpuChecks(gpu: SmiGpu, look: CudaLook, { memoryCapBytes }: CudaSettings
         `${said}; CUDA ${provider?.cuda ?? 12} needs driver ${needs.driver} or later`,
         "Install a newer driver",
       );
-    if (free !== null && free < LITTLE_BYTES)
+    if (uuid === null || free === null)
+      return note(name, `${said}; its memory can't be watched, so memoryCapBytes is planned for and not guarded`);
+    if (free < LITTLE_BYTES)
       return missing(
         name,
         `${said}; only ${gigabytes(free)} free`,
         "End what else uses it, or choose others with gpus",
       );
-    if (free !== null && free < memoryCapBytes)
+    if (free < memoryCapBytes)
       return note(
         name,
         `${said}; ${gigabytes(free)} free, memoryCapBytes is ${gigabytes(memoryCapBytes)}`,

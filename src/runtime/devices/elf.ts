@@ -27,7 +27,7 @@ export function neededLibraries(path: string): string[] {
   const fd = openSync(path, "r");
   try {
     const read = (offset: number, length: number): Buffer => {
-      if (!(offset >= 0 && length <= MOST_BYTES)) throw new RangeError("it is damaged");
+      if (!Number.isSafeInteger(offset) || offset < 0 || length > MOST_BYTES) throw new RangeError("it is damaged");
       const buffer = Buffer.alloc(length);
       if (readSync(fd, buffer, 0, length, offset) < length) throw new RangeError("it is cut off");
       return buffer;

@@ -16,7 +16,11 @@ export function deviceKindOf(device: Settings["device"], env: Env, devices = "/d
 /** Whether NVIDIA's driver has made a device file here, and CUDA_VISIBLE_DEVICES does not hide it. */
 function hasGpu(env: Env, devices: string): boolean {
   const visible = env["CUDA_VISIBLE_DEVICES"];
-  if (visible !== undefined && !/^\s*(\d|GPU-|MIG-)/.test(visible)) return false;
+  return (visible === undefined || /^\s*(\d|GPU-|MIG-)/.test(visible)) && machineHasGpu(devices);
+}
+
+/** Whether NVIDIA's driver has made a device file here: a container may be given any of a machine's GPUs, and not the first. */
+export function machineHasGpu(devices = "/dev"): boolean {
   try {
     return readdirSync(devices).some((name) => /^nvidia\d+$/.test(name));
   } catch {

@@ -30,13 +30,19 @@ export interface SmiProcess {
 
 /** What `nvidia-smi` said, or in which way it told nothing. */
 export type SmiAnswer<T> =
-  | { readonly kind: "told"; readonly rows: readonly T[] }
-  /** `absent`: there is no such command. `failed`: it says so, or writes what can't be read. `silent`: no answer in time. */
+  /** With warnings that it wrote among the rows, if any. */
+  | { readonly kind: "told"; readonly rows: readonly T[]; readonly warnings?: readonly string[] }
+  /** `absent`: there is no such command. `failed`: it says so, can't be started, or writes what can't be read. `silent`: no answer in time. */
   | { readonly kind: "absent" | "failed" | "silent"; readonly words: string };
 
 /** Longest time that is waited for it; without persistence mode it wakes every GPU first. */
 const SECONDS = 20;
 const MIB = 2 ** 20;
+/**
+ * The exit code that goes with a line `WARNING: infoROM is corrupted at gpu ...` beside the rows: a part of the
+ * board's own records is damaged, and it computes (nvidia-smi's manual, "Return Value").
+ */
+const INFOROM = 14;
 
 /** The fields of one GPU, in the order of the query. The name comes last: it may hold anything. */
 const FIELDS = ["index", "uuid", "memory.total", "memory.used", "utilization.gpu", "driver_version"] as const;
@@ -67,6 +73,7 @@ async function query<T>(
   const args = [`${option}=${fields.join(",")}`, "--format=csv,noheader,nounits"];
   const said = await askTool(command, args, { ...env, LC_ALL: "C" }, seconds);
   if (said.kind === "absent") return { kind: "absent", words: said.words };
+  if (said.kind === "unstartable") return { kind: "failed", words: plain(said.words) };
   if (said.kind === "silent") return { kind: "silent", words: `no answer within ${said.seconds} s` };
   const lines = said.stdout.split(/\r?\n/).filter((line) => line.trim() !== "");
   if (
@@ -74,15 +81,20 @@ async function query<T>(
     /^No (devices|running processes) were found|^No running processes found/i.test(lines[0] ?? "")
   )
     return { kind: "told", rows: [] };
-  if (said.code !== 0) return { kind: "failed", words: firstLine(said.stdout, said.stderr, `exit code ${said.code}`) };
+  const warnings = lines.filter((line) => /^\s*warning:/i.test(line));
   const rows: T[] = [];
-  for (const line of lines) {
+  const odd: string[] = [];
+  for (const line of lines.filter((text) => !warnings.includes(text))) {
     const cells = cellsOf(line, fields);
     const row = cells && read(cells);
-    if (!row) return { kind: "failed", words: `it wrote what can't be read: ${plain(line)}` };
-    rows.push(row);
+    if (row) rows.push(row);
+    else odd.push(line);
   }
-  return { kind: "told", rows };
+  // What is no row says what is wrong; a row does not.
+  if (said.code !== 0 && said.code !== INFOROM)
+    return { kind: "failed", words: firstLine(...odd, said.stderr, ...warnings, `exit code ${said.code}`) };
+  if (odd.length > 0) return { kind: "failed", words: `it wrote what can't be read: ${plain(odd[0] as string)}` };
+  return { kind: "told", rows, ...(warnings.length > 0 ? { warnings: warnings.map(plain) } : {}) };
 }
 
 function readGpu(cells: ReadonlyMap<string, string>): SmiGpu | null {

@@ -57,6 +57,7 @@ function namesIn(folder: string): string[] {
 export async function absentLibraries(path: string, env: Env): Promise<readonly string[] | string> {
   const told = await askTool("ldd", [path], { ...env, LC_ALL: "C" }, 20);
   if (told.kind === "absent") return "there is no ldd";
+  if (told.kind === "unstartable") return `ldd can't be started (${told.words})`;
   if (told.kind === "silent") return `ldd gave no answer within ${told.seconds} s`;
   if (told.code !== 0) return `ldd can't look at it (exit code ${told.code})`;
   return [...new Set([...told.stdout.matchAll(/^\s*(\S+) => not found$/gm)].map(([, name]) => name as string))];

@@ -6,7 +6,10 @@ export type Env = Readonly<Record<string, string | undefined>>;
 /** What a tool of the system said, or why it said nothing. */
 export type ToolAnswer =
   | { readonly kind: "said"; readonly code: number | null; readonly stdout: string; readonly stderr: string }
+  /** There is no such command. */
   | { readonly kind: "absent"; readonly words: string }
+  /** It could not be started for another reason, such as its rights. */
+  | { readonly kind: "unstartable"; readonly words: string }
   | { readonly kind: "silent"; readonly seconds: number };
 
 /** Most characters that are read of either stream; a tool that writes more is cut off there. */
@@ -45,9 +48,9 @@ export function askTool(command: string, args: readonly string[], env: Env, seco
       resolve({ kind: "silent", seconds });
     };
     const timer = setTimeout(leave, seconds * 1000);
-    child.once("error", (error) => {
+    child.once("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      resolve({ kind: "absent", words: error.message });
+      resolve({ kind: error.code === "ENOENT" ? "absent" : "unstartable", words: error.message });
     });
     child.once("close", (code) => {
       clearTimeout(timer);

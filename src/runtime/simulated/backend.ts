@@ -3,7 +3,7 @@ import type { ModelShape } from "../../schema/device-types.js";
 import type { SimulatedGpu } from "../../schema/simulated-types.js";
 import type { Backend, DenseBatch, EncoderOptions, SparseBatch, TokenBatch } from "../types.js";
 import { allocationFailed, openArena } from "./arena.js";
-import { crash, DEVICE_ERROR, faultAt, outOfMemoryWords } from "./faults.js";
+import { crash, DEVICE_ERROR, faultAt, hangsAtLoad, outOfMemoryWords } from "./faults.js";
 import { hashOutput } from "./hash-outputs.js";
 import { type Ledger, openLedger } from "./ledger.js";
 import { pause } from "./pause.js";
@@ -33,6 +33,7 @@ export async function openSimulatedBackend(options: EncoderOptions): Promise<Bac
   const mine = context;
   const { ledger } = mine;
   if (mine.lost) throw new Error(DEVICE_ERROR);
+  if (hangsAtLoad(gpu.faults, ledger.nextLoad())) pause(Number.POSITIVE_INFINITY);
   const take = (bytes: number) => ledger.hold(ledger.heldBytes + bytes);
   if (!take(shape.weightBytes)) throw new RangeError(allocationFailed(shape.weightBytes));
   const arena = openArena(take);

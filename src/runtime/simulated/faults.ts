@@ -3,7 +3,16 @@ import { allocationFailed } from "./arena.js";
 
 /** What goes wrong at a batch; undefined where nothing does. */
 export function faultAt(faults: readonly SimulatedFault[], batch: number): SimulatedFault | undefined {
-  return faults.find((fault) => batch >= fault.batch && batch < fault.batch + (fault.times ?? 1));
+  return faults.find((fault) => fault.kind !== "load_hang" && isAt(fault, batch));
+}
+
+/** Whether a model is never loaded, by its number. */
+export function hangsAtLoad(faults: readonly SimulatedFault[], load: number): boolean {
+  return faults.some((fault) => fault.kind === "load_hang" && isAt(fault, load));
+}
+
+function isAt({ batch, times = 1 }: SimulatedFault, number: number): boolean {
+  return number >= batch && number < batch + times;
 }
 
 /** Ways in which a GPU and its libraries say that memory did not do, in turn. */

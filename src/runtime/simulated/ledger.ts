@@ -38,6 +38,8 @@ export interface Ledger {
   readonly heldBytes: number;
   /** The number of a new batch, counted over all processes that ever computed on the GPU. */
   nextBatch(): number;
+  /** The number of a model that is loaded, counted in the same way. */
+  nextLoad(): number;
   /** Begins or ends computing. */
   busy(computes: boolean): void;
 }
@@ -119,6 +121,7 @@ export function openLedger(stateDir: string, index: number, memoryBytes: number)
       return true;
     },
     nextBatch: () => appendRecord(join(folder, "batches")),
+    nextLoad: () => appendRecord(join(folder, "loads")),
     busy(computes) {
       const now = sharedClock();
       const busyMs = page.busyMs + (page.since === null ? 0 : now - page.since);

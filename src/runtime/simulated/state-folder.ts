@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { atExit } from "../../core/at-exit.js";
 import { sha256 } from "../../core/hash.js";
-import { processRuns, processStart } from "../../core/process-start.js";
+import { pidNamespace, processRuns, processStart } from "../../core/process-start.js";
 import type { SimulatedGpu, Simulation } from "../../schema/simulated-types.js";
 import { gpuFolder } from "./ledger.js";
 
@@ -16,7 +16,7 @@ export interface ShownGpu extends Pick<SimulatedGpu, "product" | "memoryBytes" |
 /** Name of the file that says which GPUs there are. */
 export const GPUS_FILE = "gpus.json";
 
-const NAME = /^rag-cells-simulated-(\d+)-(\d*)-/;
+const NAME = /^rag-cells-simulated-(\d+)-(\d*)-(\d*)-/;
 
 /**
  * Makes the folder where the processes on simulated GPUs write down what they hold, readable by this user alone, with an nvidia-smi
@@ -29,11 +29,12 @@ export function makeStateFolder(simulation: Simulation): {
   readonly uuids: readonly string[];
 } {
   const root = tmpdir();
+  const ours = pidNamespace();
   for (const name of readdirSync(root)) {
-    const [, pid, started] = NAME.exec(name) ?? [];
-    if (pid !== undefined && !processRuns(Number(pid), started ?? "")) remove(join(root, name));
+    const [, pid, started, namespace] = NAME.exec(name) ?? [];
+    if (pid !== undefined && namespace === ours && !processRuns(Number(pid), started ?? "")) remove(join(root, name));
   }
-  const stateDir = mkdtempSync(join(root, `rag-cells-simulated-${process.pid}-${processStart(process.pid)}-`));
+  const stateDir = mkdtempSync(join(root, `rag-cells-simulated-${process.pid}-${processStart(process.pid)}-${ours}-`));
   atExit(() => remove(stateDir));
   const gpus: ShownGpu[] = simulation.gpus.map((gpu, index) => ({ ...gpu, uuid: uuidOf(stateDir, index) }));
   writeFileSync(join(stateDir, GPUS_FILE), JSON.stringify(gpus));

@@ -4,14 +4,11 @@
 Usage: python sentence_transformers_bench.py FOLDER TEXTS_JSON THREADS MAX_TOKENS
 """
 
-import json
 import sys
-import tempfile
 import time
 
 import torch
-from sentence_transformers import SentenceTransformer, models
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from sentence_transformers_model import bert_encoder, read_texts
 
 
 def fastest_product() -> float:
@@ -29,21 +26,14 @@ def fastest_product() -> float:
 def main() -> None:
     folder, texts_file, threads, max_tokens = sys.argv[1:]
     torch.set_num_threads(int(threads))
-    torch.manual_seed(1)
-    with open(texts_file, encoding="utf-8") as file:
-        texts = json.load(file)
-    with tempfile.TemporaryDirectory() as place:
-        BertModel(BertConfig.from_pretrained(folder), add_pooling_layer=False).save_pretrained(place)
-        PreTrainedTokenizerFast.from_pretrained(folder).save_pretrained(place)
-        transformer = models.Transformer(place, max_seq_length=int(max_tokens))
-        pooling = models.Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
-        encoder = SentenceTransformer(modules=[transformer, pooling, models.Normalize()], device="cpu")
+    texts = read_texts(texts_file)
+    encoder, width = bert_encoder(folder, int(max_tokens), "cpu")
     print("ready", flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
         vectors = encoder.encode(texts, batch_size=32, show_progress_bar=False)
         seconds = time.perf_counter() - start
-        assert vectors.shape == (len(texts), 384)
+        assert vectors.shape == (len(texts), width)
         print(seconds, fastest_product(), flush=True)
 
 

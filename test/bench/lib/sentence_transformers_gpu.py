@@ -6,29 +6,19 @@ Usage: python sentence_transformers_gpu.py FOLDER TEXTS_JSON MAX_TOKENS DEVICE D
 
 import json
 import sys
-import tempfile
 import time
 
 import sentence_transformers
 import torch
-from sentence_transformers import SentenceTransformer, models
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from sentence_transformers_model import bert_encoder, read_texts
 
 BATCHES = (32, 128, 512)
 
 
 def main() -> None:
     folder, texts_file, max_tokens, device, dtype = sys.argv[1:]
-    torch.manual_seed(1)
-    with open(texts_file, encoding="utf-8") as file:
-        texts = json.load(file)
-    with tempfile.TemporaryDirectory() as place:
-        BertModel(BertConfig.from_pretrained(folder), add_pooling_layer=False).save_pretrained(place)
-        PreTrainedTokenizerFast.from_pretrained(folder).save_pretrained(place)
-        transformer = models.Transformer(place, max_seq_length=int(max_tokens))
-        width = BertConfig.from_pretrained(folder).hidden_size
-        pooling = models.Pooling(width, pooling_mode="mean")
-        encoder = SentenceTransformer(modules=[transformer, pooling, models.Normalize()], device=device)
+    texts = read_texts(texts_file)
+    encoder, width = bert_encoder(folder, int(max_tokens), device)
     if dtype == "fp16":
         encoder.half()
     seconds = {}

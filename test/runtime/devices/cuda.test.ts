@@ -138,6 +138,23 @@ test("a crowded GPU and its processes are worth a note, and no reason to fail", 
   assert.match(notes[1]?.said ?? "", /^\/usr\/bin\/python3 \(4711, 1\.3 GB\)$/);
 });
 
+test("a GPU whose memory can't be watched is worth a note, and so is what nvidia-smi warns of", async () => {
+  const [a, b] = T4S.split("\n") as [string, string];
+  const seen = await look({}, { gpus: `${a.replace("15360, 3", "[N/A], [N/A]")}\n${b.replace(UUIDS[1], "[N/A]")}` });
+  const { told } = seen;
+  assert.equal(told.kind, "told");
+  const notes = cudaChecks({ ...seen, told: { ...told, warnings: ["WARNING: worn"] } as CudaLook["told"] }, settings);
+  assert.deepEqual(
+    notes.filter(({ verdict }) => verdict === "note").map(({ name, said }) => [name, said.split("; ").at(-1)]),
+    [
+      ["GPU 0", "its memory can't be watched, so memoryCapBytes is planned for and not guarded"],
+      ["GPU 1", "its memory can't be watched, so memoryCapBytes is planned for and not guarded"],
+      ["nvidia-smi", "WARNING: worn"],
+    ],
+  );
+  assert.deepEqual(missingOf(seen), []);
+});
+
 test("the library path: pip's packages nvidia-*, the system's folders, then what was there, none twice", async () => {
   const bin = await scratch("python");
   const packages = await scratch("packages");

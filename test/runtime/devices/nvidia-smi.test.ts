@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { queryGpus, queryProcesses } from "../../../dist/runtime/devices/nvidia-smi.js";
 import { envWith, fakeSmi, type SmiAnswers, T4S, UUIDS } from "../../lib/gpus.ts";
@@ -78,6 +80,30 @@ test("no GPU, no driver, no command, and what is no table", async () => {
   assert.equal((await queryGpus({ command: "nvidia-smi", env: { PATH: "/nowhere" } })).kind, "absent");
   const crowd = await told({ script: "yes 0123456789 | head -c 30000000" });
   assert.equal(crowd.kind, "failed");
+});
+
+test("a damaged record of a board is a warning beside the rows; another code is an error in words, and never a row", async () => {
+  const warning = "WARNING: infoROM is corrupted at gpu 0000:00:1E.0";
+  const rows = `cat <<'END'\n${T4S}\n${warning}\nEND`;
+  const told = await queryGpus(await smiOf({ script: `${rows}\nexit 14` }));
+  assert.deepEqual("rows" in told && [told.rows.map(({ index }) => index), told.warnings], [[0, 1], [warning]]);
+  for (const [script, words] of [
+    [`${rows}\nexit 15`, warning],
+    [`cat <<'END'\n${T4S}\nEND\nexit 15`, "exit code 15"],
+    [
+      `cat <<'END'\n${T4S}\nUnable to determine the device handle for GPU1: GPU is lost\nEND\nexit 15`,
+      "Unable to determine the device handle for GPU1: GPU is lost",
+    ],
+  ] as const)
+    assert.deepEqual(await queryGpus(await smiOf({ script })), { kind: "failed", words });
+});
+
+test("a command that is there and can't be started is not an absent one", async () => {
+  const bin = await fakeSmi();
+  chmodSync(join(bin, "nvidia-smi"), 0o644);
+  const failed = await queryGpus({ command: "nvidia-smi", env: { PATH: bin } });
+  assert.equal(failed.kind, "failed");
+  assert.match("words" in failed ? failed.words : "", /EACCES/);
 });
 
 test("one that hangs is left behind, with what it has started", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openSession } from "../../../dist/index.js";
 import { dtypeFor, requireDtype } from "../../../dist/runtime/devices/dtype.js";
-import { deviceKindOf } from "../../../dist/runtime/devices/kind.js";
+import { deviceKindOf, machineHasGpu } from "../../../dist/runtime/devices/kind.js";
 import { usableDevices } from "../../../dist/runtime/devices/resolve.js";
 import { CPU } from "../../../dist/runtime/devices/types.js";
 import { contextOf } from "../../../dist/stage/context.js";
@@ -23,6 +23,7 @@ test("auto takes GPUs by their device files, unless CUDA_VISIBLE_DEVICES hides t
   assert.equal(kind(some), "cuda");
   for (const shown of ["0", "1,0", "GPU-5c3f9a2e", " 0"]) assert.equal(kind(some, shown), "cuda", shown);
   for (const hidden of ["", "-1", "NoDevFiles", "-1,0"]) assert.equal(kind(some, hidden), "cpu", hidden);
+  assert.deepEqual([machineHasGpu(none), machineHasGpu(some)], [false, true], "whether it is used or not");
   assert.equal(deviceKindOf("cuda", { CUDA_VISIBLE_DEVICES: "" }, none), "cuda", "what is named is named");
 });
 
