@@ -33,7 +33,7 @@ export const SettingsSchema = z.strictObject({
     .int()
     .positive()
     .nullable()
-    .describe("Most pairs in one rerank batch; null leaves it to the token budget"),
+    .describe("Most pairs that the reranker computes at once; null leaves it to the token budget"),
   dtype: z
     .enum(["auto", "fp32", "fp16", "int8"])
     .describe("Which weights to load; auto takes fp16 on a GPU and fp32 on the CPU, where a model has them"),
@@ -80,7 +80,7 @@ export const SettingsSchema = z.strictObject({
     .int()
     .positive()
     .nullable()
-    .describe("Tokens in one batch, padding included; null takes 1024 on the CPU and finds out what is best on a GPU"),
+    .describe("Tokens that a model computes at once, padding included; null takes 1024 on the CPU and finds out what is best on a GPU"),
   modelDirs: z.array(z.string().min(1)).describe("Folders to look for models in, in order"),
   cacheDir: z
     .string()
