@@ -12,7 +12,6 @@ import { takeBatch } from "./take.js";
 export interface DriveInput extends Omit<RecoveryInput, "over"> {
   /** Names the model in errors. */
   readonly model: string;
-  readonly members: readonly Member[];
   readonly prepare: (rows: readonly number[]) => Promise<PreparedPiece>;
   readonly writer: FrameWriter;
   /** Whether no device may begin another batch; those under way are finished. Absent for never. */
@@ -62,13 +61,19 @@ export async function driveAll(input: DriveInput): Promise<readonly FailedRow[]>
     }
     return null;
   };
+  const handedOn = (member: Member): Claim | null => {
+    const piece = recovery.handedOn(member);
+    return piece && openClaim([piece], input.prepare);
+  };
   const next = async (member: Member): Promise<Claim | null> => {
     for (;;) {
       if (error || input.over?.()) return null;
       const again = recovery.again(member);
       const ahead = claims.get(member);
       if (!again) claims.delete(member);
-      const claim = again ? openClaim([again], input.prepare) : (ahead ?? takeFor(member) ?? steal(member));
+      const claim = again
+        ? openClaim([again], input.prepare)
+        : (ahead ?? takeFor(member) ?? steal(member) ?? handedOn(member));
       if (claim) {
         busy++;
         return claim;

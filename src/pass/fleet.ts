@@ -80,15 +80,19 @@ export async function withFleet<T>(work: StageWork, input: FleetInput, use: (fle
             memberOf(work, input, device, sampler, () => read(device)),
           );
         const all = [...members.values()];
-        try {
-          return await use({ members: all, event });
-        } finally {
+        const remember = async () => {
           await Promise.all(all.map((member) => member.end()));
           for (const member of all) {
             const budget = member.budget();
             if (budget) await input.tuning?.remember(member.device, budget.found());
           }
-        }
+        };
+        const value = await use({ members: all, event }).catch(async (error) => {
+          await remember().catch(() => {}); // What the pass has failed with counts more.
+          throw error;
+        });
+        await remember();
+        return value;
       },
     );
     for (const lease of leases) recorder.lease(lease);

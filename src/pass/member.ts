@@ -45,6 +45,8 @@ export interface MemberAnswer extends EncodedBatch {
 /** A device at work in a pass: its process, its budget, and where it stands on the ladder. */
 export interface Member extends Taker {
   readonly device: UsableDevice;
+  /** Bytes of the device that may be used. */
+  readonly limitBytes: number;
   rung: Rung;
   /** The process was ended for its memory, which its own end does not tell. */
   watchdog: string | null;
@@ -134,6 +136,7 @@ export function openMember(input: MemberInput): Member {
   };
   const member: Member = {
     device,
+    limitBytes: input.limitBytes,
     rung: 0,
     watchdog: null,
     overCap: false,

@@ -19,6 +19,8 @@ export interface Recovery {
   readonly failed: readonly FailedRow[];
   /** What a device has to try again before anything else: it alone has climbed the ladder for it. */
   again(member: Member): Piece | null;
+  /** What a smaller device could not compute, to be tried when nothing else is left: by then it is known how much rows take. */
+  handedOn(member: Member): Piece | null;
   /** A device has computed something. */
   computed(member: Member): void;
   /**
@@ -32,6 +34,7 @@ export interface Recovery {
 
 /** What recovering needs to know of its pass. */
 export interface RecoveryInput {
+  readonly members: readonly Member[];
   readonly queue: WorkQueue;
   readonly lengths: (row: number) => number;
   readonly rules: { readonly cut: boolean; readonly restart: boolean };
@@ -54,9 +57,10 @@ export function isKnownTooLong(member: Member, { rows, length }: Piece): boolean
 }
 
 /** Nothing has failed yet. */
-export function openRecovery({ queue, lengths, rules, event, over }: RecoveryInput): Recovery {
+export function openRecovery({ members, queue, lengths, rules, event, over }: RecoveryInput): Recovery {
   const failed: FailedRow[] = [];
   const retries = new Map<Member, Piece[]>();
+  const handed = new Map<Member, Piece[]>();
   let failedInARow = 0;
   let deferred = false;
 
@@ -102,9 +106,13 @@ export function openRecovery({ queue, lengths, rules, event, over }: RecoveryInp
     if (trouble !== "out_of_memory" || step === "new_process") await member.end();
     member.watchdog = null;
     if (step === "fail_row") {
-      tell("row_failed");
-      failed.push({ row: piece.rows[0] as number, length, device: member.device.name, words });
-      if (!known && ++failedInARow >= MOST_FAILED_IN_A_ROW) throw member.tooSmall(length, words);
+      const larger = members.find(({ limitBytes }) => limitBytes > member.limitBytes);
+      if (larger) handed.set(larger, [...(handed.get(larger) ?? []), { ...piece, fixed: true }]);
+      else {
+        tell("row_failed");
+        failed.push({ row: piece.rows[0] as number, length, device: member.device.name, words });
+      }
+      if (!known && ++failedInARow >= MOST_FAILED_IN_A_ROW && !larger) throw member.tooSmall(length, words);
       if (failedInARow === DEFER_AFTER && !deferred) {
         // Each long row would cost a process. Shorter ones tell how much a row takes, and then it is known which are too long.
         deferred = true;
@@ -144,11 +152,8 @@ export function openRecovery({ queue, lengths, rules, event, over }: RecoveryInp
 
   return {
     failed,
-    again(member) {
-      const [first = null, ...rest] = retries.get(member) ?? [];
-      retries.set(member, rest);
-      return first;
-    },
+    again: (member) => retries.get(member)?.shift() ?? null,
+    handedOn: (member) => handed.get(member)?.shift() ?? null,
     computed(member) {
       member.rung = 0;
       failedInARow = 0;

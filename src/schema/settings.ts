@@ -80,7 +80,9 @@ export const SettingsSchema = z.strictObject({
     .int()
     .positive()
     .nullable()
-    .describe("Tokens that a model computes at once, padding included; null takes 1024 on the CPU and finds out what is best on a GPU"),
+    .describe(
+      "Tokens that a model computes at once, padding included; null takes 1024 on the CPU and finds out what is best on a GPU",
+    ),
   modelDirs: z.array(z.string().min(1)).describe("Folders to look for models in, in order"),
   cacheDir: z
     .string()

@@ -121,6 +121,22 @@ test("rows that fit on no device alone: all others are done, the error names the
   assert.ok(kinds(result).filter((kind) => kind === "row_failed").length === 3);
 });
 
+test("a row that does not fit on a small device goes to a larger one, whichever took it first", async () => {
+  const long = [2000, 1995, 1990, 1985, ...lengths];
+  const small = { ...FAST, memoryBytes: 2 * GIB, memoryFactor: 8 };
+  for (const gpus of [
+    [small, { ...FAST, memoryFactor: 8 }],
+    [{ ...FAST, memoryFactor: 8 }, small],
+  ]) {
+    const result = await simulatedPass({ gpus, lengths: long });
+    whole(result);
+    assert.ok(!kinds(result).includes("row_failed"));
+    const large = result.devices[gpus.indexOf(small) === 0 ? 1 : 0]?.name;
+    for (const { paddedTokens, rows, device } of result.telemetry.batches)
+      if (paddedTokens / rows > 1900) assert.equal(device, large);
+  }
+});
+
 test("a plan that may not be changed is kept or it is an error; the same plan on one device and on two gives the same batches", async () => {
   const settings = { deterministic: true };
   const one = await simulatedPass({ gpus: [FAST], lengths, settings });
