@@ -32,6 +32,8 @@ interface Known {
 
 /** The formula counts so many times where nothing was measured. */
 const UNMEASURED = 3;
+/** More than so many times the formula was taken by what ran before a measured batch, and not by it: it tells nothing of other lengths. */
+const IMPLAUSIBLE = 4 * UNMEASURED;
 /** A measured batch tells of batches of up to so many times its tokens, with so much added. */
 const [TRUSTED, BEYOND] = [2, 1.1];
 /** A reading can come too early to see all of a batch: less than this share of the formula is not believed. */
@@ -122,7 +124,7 @@ export function learnMemory(
     fits: (rows, length) => loaded + need(rows, length) <= limits.softBytes && !isRisky(rows, length),
     likely(length) {
       const most = largest();
-      if (most) {
+      if (most && factorOf(most) <= IMPLAUSIBLE) {
         const bytes = Math.min(need(1, length), computed(length, length) * factorOf(most));
         return loaded + bytes <= limits.watchdogBytes;
       }

@@ -9,7 +9,7 @@ import type { DeviceKind } from "../schema/device-types.js";
 import type { StageWork } from "../stage/work.js";
 import { driveAll } from "./drive.js";
 import { withFleet } from "./fleet.js";
-import { computedAtOnce, frameWriter, type PassJournal, type PreparedPiece, rowsIn } from "./frames.js";
+import { frameWriter, type PassJournal, type PreparedPiece, rowsIn } from "./frames.js";
 import type { PassInput } from "./input.js";
 import { type Piece, workQueue } from "./queue.js";
 import type { FailedRow } from "./recover.js";
@@ -64,7 +64,7 @@ function notePlan(work: StageWork, { model }: PassInput, { plan, frames }: PassJ
       "batches_found",
       `${key}: the devices found out how large their batches may be. Another run may cut them otherwise, and vectors then differ in their last bits (cosine at least 1 - ${cosine}). deterministic: true makes a plan and keeps to it.`,
     );
-  const computed = new Set(frames.flatMap(({ meta }) => computedAtOnce(meta).map((rows) => rows.join())));
+  const computed = new Set(frames.map(({ meta }) => meta.rows.join()));
   const changed = (plan.batches ?? []).filter(({ rows }) => !computed.has(rows.join())).length;
   if (changed > 0)
     work.note(

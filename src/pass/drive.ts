@@ -94,17 +94,25 @@ export async function driveAll(input: DriveInput): Promise<readonly FailedRow[]>
       const [first] = pieces as readonly [Piece];
       if (isKnownTooLong(member, first))
         throw outOfMemory(input.model, { rows: 1, length: first.length }, member.whyNone(first.length));
-      const answering = member.encode(microBatches);
+      const number = input.writer.begin();
+      const writes: Promise<void>[] = [];
+      const seconds: number[] = [];
+      const computing = member.compute(microBatches, (index, output, report) => {
+        const memory = member.device.kind === "cpu" ? residentSet(report) : member.memory();
+        const computed = { output, seconds: report.runSeconds, device: member.device.name, batch: number, memory };
+        const write = input.writer.write(batch[index] as PreparedPiece, computed);
+        write.catch(() => {}); // Thrown below.
+        writes.push(write);
+        seconds.push(report.seconds);
+      });
       const ahead = takeFor(member);
       if (ahead) claims.set(member, ahead);
       change();
-      const { output, report, peakBytes, failure } = await answering;
-      const memory = member.device.kind === "cpu" ? residentSet(report) : member.memory(peakBytes);
-      const computed = batch.slice(0, report.microBatchSeconds.length);
-      await input.writer.write(computed, { output, seconds: report.runSeconds, device: member.device.name, memory });
-      member.observe(microBatches.slice(0, computed.length), report, peakBytes);
-      recovery.computed(member);
-      left = pieces.slice(computed.length);
+      const failure = await computing.catch((cause: unknown) => cause);
+      await Promise.all(writes);
+      left = pieces.slice(writes.length);
+      member.observe(microBatches.slice(0, writes.length), seconds);
+      if (writes.length > 0) recovery.computed(member);
       if (failure) throw failure;
     } catch (cause) {
       if (error) return;

@@ -5,8 +5,8 @@ import type { UsableDevice } from "../runtime/devices/types.js";
 import { withLeases } from "../runtime/lease.js";
 import { type Reading, type Sampler, startSampler } from "../runtime/sampler.js";
 import type { DeviceEvent, DeviceReport, MemoryLimits } from "../schema/device-types.js";
-import type { BatchRecord } from "../schema/types.js";
 import type { StageWork } from "../stage/work.js";
+import type { MicroBatchRecord } from "../telemetry/recorder.js";
 import type { PassInput } from "./input.js";
 import { type Member, openMember } from "./member.js";
 import { batchSecondsOn } from "./rule.js";
@@ -18,7 +18,7 @@ export interface FleetInput extends PassInput {
   /** Finds out how large batches may be; null where that is planned. */
   readonly tuning: Tuning | null;
   /** What was computed since the fleet was opened, for its reports. */
-  readonly computed: () => readonly BatchRecord[];
+  readonly computed: () => readonly MicroBatchRecord[];
 }
 
 /** The devices of a pass at work. */
@@ -194,13 +194,13 @@ function reportOf(member: Member, input: FleetInput, sampler: Sampler, from: num
   const { kind, name, product, index, uuid, memoryBytes, computeCapability } = member.device;
   const all = input.computed();
   const mine = all.filter(({ device }) => device === name);
-  const sum = (of: (record: BatchRecord) => number) => mine.reduce((total, record) => total + of(record), 0);
+  const sum = (of: (record: MicroBatchRecord) => number) => mine.reduce((total, record) => total + of(record), 0);
   const begin = all.reduce((least, { at, seconds }) => Math.min(least, at - seconds), Number.POSITIVE_INFINITY);
   const end = all.reduce((most, { at }) => Math.max(most, at), from);
   return {
     device: { kind, name, product, index, uuid, memoryBytes, computeCapability },
     model: input.model.card.key,
-    batches: mine.length,
+    batches: new Set(mine.map(({ batch }) => batch)).size,
     rows: sum(({ rows }) => rows),
     tokens: sum(({ tokens }) => tokens),
     paddedTokens: sum(({ paddedTokens }) => paddedTokens),

@@ -1,34 +1,24 @@
 import { stopped } from "../core/errors.js";
 import { joinRows, packOutput, type RowKind, splitRows } from "../runtime/row-bytes.js";
 import type { DenseBatch, SparseBatch, TokenBatch, TokenizedText } from "../runtime/types.js";
-import type { BatchRecord } from "../schema/types.js";
 import type { StageWork } from "../stage/work.js";
 import type { Journal } from "../store/journal.js";
-import type { MemorySample } from "../telemetry/recorder.js";
+import type { MemorySample, MicroBatchRecord } from "../telemetry/recorder.js";
 import type { PassInput, PreparedRow } from "./input.js";
 import type { PassPlan } from "./plan.js";
 
-/** What the journal says of one batch, or of one block of kept rows. */
+/** What the journal says of one micro-batch, or of one block of kept rows. */
 export interface PassFrame {
   /** The rows in the payload, in its order; none where a block is gone altogether. */
   readonly rows: readonly number[];
-  /** Which block of kept rows it is; null for a batch that the model computed. */
+  /** Which block of kept rows it is; null for rows that the model computed. */
   readonly block: number | null;
   /** What the model computed for it; null for a block. */
-  readonly record: BatchRecord | null;
+  readonly record: MicroBatchRecord | null;
   readonly memory: MemorySample | null;
 }
 
 export type PassJournal = Journal<PassFrame, PassPlan>;
-
-/** Rows of a frame as the model computed them, those of each micro-batch; none for a block of kept rows. */
-export function computedAtOnce({ rows, record }: PassFrame): number[][] {
-  let at = 0;
-  return (record?.microBatches ?? []).map((count) => {
-    at += count;
-    return rows.slice(at - count, at);
-  });
-}
 
 /** Rows that stand in a journal. */
 export function rowsIn({ frames }: PassJournal): number {
@@ -51,7 +41,7 @@ export async function fillBlocks(work: StageWork, input: PassInput, journal: Pas
     const payloads = found.filter((row) => row !== null);
     const payload = there.length > 0 ? joinRows(payloads, kind) : new Uint8Array();
     const frame = { rows: there, block, record: null, memory: null };
-    await work.recorder.timed("journal", () => journal.append(frame, payload));
+    await work.recorder.timed("journal", () => journal.append({ meta: frame, payload }));
   }
 }
 
@@ -63,24 +53,37 @@ export interface PreparedPiece {
   readonly padded: TokenBatch;
 }
 
-/** A batch that came back. */
-export interface ComputedBatch {
+/** Rows that came back. */
+export interface ComputedRows {
   readonly output: DenseBatch | SparseBatch;
   /** Seconds inside the model. */
   readonly seconds: number;
   readonly device: string;
+  /** The number of their batch. */
+  readonly batch: number;
   readonly memory: MemorySample | null;
 }
 
 /** Writes what devices compute. */
 export interface FrameWriter {
-  /** Journals a batch of so many pieces; durable when it resolves. Batches of several devices are written one after another. */
-  write(batch: readonly PreparedPiece[], computed: ComputedBatch): Promise<void>;
+  /** A number for a batch that begins, which no other batch of its device has. */
+  begin(): number;
+  /** Journals rows that were computed at once; durable when it resolves. What comes while others are written is written and synced together. */
+  write(piece: PreparedPiece, computed: ComputedRows): Promise<void>;
   /** Resolves when every row is kept that is to be kept. */
   settle(): Promise<void>;
 }
 
-/** A writer for the batches of a pass. @param written called with the number of rows of each batch that became durable */
+/** Rows that wait to be written. */
+interface Waiting {
+  readonly piece: PreparedPiece;
+  readonly meta: PassFrame;
+  readonly payload: Uint8Array;
+  readonly resolve: () => void;
+  readonly reject: (cause: unknown) => void;
+}
+
+/** A writer for what a pass computes. @param written called with the number of rows that became durable */
 export function frameWriter(
   work: StageWork,
   input: PassInput,
@@ -88,44 +91,60 @@ export function frameWriter(
   written: (rows: number) => void,
 ): FrameWriter {
   const { kept, model } = input;
-  let last: Promise<void> = Promise.resolve();
+  const queue: Waiting[] = [];
+  let writing: Promise<void> | null = null;
   let keeping: Promise<void> = Promise.resolve();
 
-  const keep = async (prepared: readonly PreparedRow[], payload: Uint8Array) => {
+  const keep = async (entries: readonly Waiting[]) => {
     if (!kept) return;
-    const rows = splitRows(payload, kindOf(input), prepared.length);
-    await work.recorder.timed("keep", () => kept.keep(hashesOf(prepared), rows));
+    for (const { piece, payload } of entries) {
+      const rows = splitRows(payload, kindOf(input), piece.rows.length);
+      await work.recorder.timed("keep", () => kept.keep(hashesOf(piece.prepared), rows));
+    }
   };
-  const append = async (batch: readonly PreparedPiece[], { output, seconds, device, memory }: ComputedBatch) => {
-    const rows = batch.flatMap((piece) => piece.rows);
-    const prepared = batch.flatMap((piece) => piece.prepared);
-    const texts = batch.flatMap((piece) => piece.texts);
-    const record = work.recorder.batch(
-      {
-        index: journal.frames.length,
-        model: model.card.key,
-        device,
-        rows: rows.length,
-        microBatches: batch.map((piece) => piece.rows.length),
-        tokens: texts.reduce((sum, { ids }) => sum + ids.length, 0),
-        paddedTokens: batch.reduce((sum, { padded }) => sum + padded.rows * padded.length, 0),
-        seconds,
-      },
-      memory,
-    );
-    const payload = packOutput(output);
-    await work.recorder.timed("journal", () => journal.append({ rows, block: null, record, memory }, payload));
-    written(rows.length);
-    // One batch behind at most: the next one may compute meanwhile.
+  const append = async (entries: readonly Waiting[]) => {
+    await work.recorder.timed("journal", () => journal.append(...entries));
+    written(entries.reduce((sum, { piece }) => sum + piece.rows.length, 0));
+    // One step behind at most: the next rows may be computed meanwhile.
     await keeping;
-    keeping = keep(prepared, payload);
+    keeping = keep(entries);
     keeping.catch(() => {}); // Thrown where it is awaited.
   };
+  const writeAll = async () => {
+    while (queue.length > 0) {
+      const entries = queue.splice(0);
+      await append(entries).then(
+        () => {
+          for (const { resolve } of entries) resolve();
+        },
+        (cause) => {
+          for (const { reject } of entries) reject(cause);
+        },
+      );
+    }
+    writing = null;
+  };
   return {
-    write(batch, computed) {
-      const mine = last.then(() => append(batch, computed));
-      last = mine.catch(() => {});
-      return mine;
+    begin: () => journal.frames.length,
+    write(piece, { output, seconds, device, batch, memory }) {
+      const { rows, texts, padded } = piece;
+      const record = work.recorder.microBatch(
+        {
+          batch,
+          model: model.card.key,
+          device,
+          rows: rows.length,
+          tokens: texts.reduce((sum, { ids }) => sum + ids.length, 0),
+          paddedTokens: padded.rows * padded.length,
+          seconds,
+        },
+        memory,
+      );
+      const entry = { piece, meta: { rows, block: null, record, memory }, payload: packOutput(output) };
+      return new Promise((resolve, reject) => {
+        queue.push({ ...entry, resolve, reject });
+        writing ??= writeAll();
+      });
     },
     settle: () => keeping,
   };

@@ -3,7 +3,7 @@ import { rowsWithin } from "../core/batches.js";
 import { inferenceProcessDied, modelTooLargeForDevice, RagError, wordsOf } from "../core/errors.js";
 import type { UsableDevice } from "../runtime/devices/types.js";
 import { openEncoder } from "../runtime/encoder.js";
-import type { BatchReport, EncodedBatch, Encoder, EncoderOptions, TokenBatch } from "../runtime/types.js";
+import type { Came, Encoder, EncoderOptions, TokenBatch } from "../runtime/types.js";
 import type { MemorySample } from "../telemetry/recorder.js";
 import type { Rung } from "./ladder.js";
 import { type BatchSeconds, batchSecondsFor, type Taker } from "./take.js";
@@ -37,11 +37,6 @@ export interface MemberInput {
   readonly started: (pid: number) => void;
 }
 
-/** An answer, with the most bytes that were seen on the device meanwhile. */
-export interface MemberAnswer extends EncodedBatch {
-  readonly peakBytes: number | null;
-}
-
 /** A device at work in a pass: its process, its budget, and where it stands on the ladder. */
 export interface Member extends Taker {
   readonly device: UsableDevice;
@@ -59,11 +54,12 @@ export interface Member extends Taker {
   /** Why not even one row of this length may be tried. */
   whyNone(length: number): string;
   budget(): BatchBudget | null;
-  encode(microBatches: readonly TokenBatch[]): Promise<MemberAnswer>;
+  /** Computes a batch; see {@link Encoder.compute}. @throws RagError those of `load` too */
+  compute(microBatches: readonly TokenBatch[], came: Came): Promise<RagError | null>;
   /** Sends what will be encoded next, where a process is there. */
   sendAhead(microBatches: readonly TokenBatch[]): void;
-  /** Learns from micro-batches of one batch that were computed. */
-  observe(computed: readonly TokenBatch[], report: BatchReport, peakBytes: number | null): void;
+  /** Learns from micro-batches of the last batch that were computed, and the seconds that they took. */
+  observe(computed: readonly TokenBatch[], seconds: readonly number[]): void;
   /** A reading of the device's memory, as it comes in. */
   saw(usedBytes: number): void;
   /** Makes a new session in the same process. @throws RagError those of `Encoder.renew` */
@@ -74,8 +70,8 @@ export interface Member extends Taker {
   end(): Promise<void>;
   /** Ends the process from outside of its work; what it computes fails. */
   kill(words: string): void;
-  /** What a batch's frame says of the device's memory; null where no reading fell into it. */
-  memory(peakBytes: number | null): MemorySample | null;
+  /** What a frame says of the device's memory: the most that was seen since its batch began; null where no reading fell into that. */
+  memory(): MemorySample | null;
   /** Nodes by provider, as the first process that was asked said. */
   placement(): Readonly<Record<string, number>> | null;
 }
@@ -156,11 +152,10 @@ export function openMember(input: MemberInput): Member {
       `one row of ${length} tokens is expected to need ${gigabytes(budget?.expectedBytes(1, length) ?? 0)} on ${device.name}, more than is planned for`,
     tooSmall: (length, words) => tooLarge(input, budget?.expectedBytes(1, length) ?? null, words),
     budget: () => budget,
-    async encode(microBatches) {
+    async compute(microBatches, came) {
       const encoder = await member.load();
       peak = null;
-      const answer = await encoder.encode(microBatches, timeoutSeconds ?? undefined);
-      return { ...answer, peakBytes: peak };
+      return encoder.compute(microBatches, came, timeoutSeconds ?? undefined);
     },
     sendAhead(microBatches) {
       opening?.then(
@@ -168,15 +163,15 @@ export function openMember(input: MemberInput): Member {
         () => {}, // Thrown to who loads.
       );
     },
-    observe(computed, { microBatchSeconds }, peakBytes) {
+    observe(computed, seconds) {
       let [all, tokens] = [0, 0];
       computed.forEach(({ rows, length }, i) => {
-        const seconds = microBatchSeconds[i] as number;
-        all += seconds;
+        const mine = seconds[i] as number;
+        all += mine;
         tokens += rows * length;
-        budget?.observe({ rows, length, seconds, peakBytes: i === 0 ? peakBytes : null });
+        budget?.observe({ rows, length, seconds: mine, peakBytes: i === 0 ? peak : null });
       });
-      secondsPerToken = all / tokens;
+      if (tokens > 0) secondsPerToken = all / tokens;
     },
     saw(usedBytes) {
       peak = Math.max(peak ?? 0, usedBytes);
@@ -188,7 +183,7 @@ export function openMember(input: MemberInput): Member {
     running: () => opening !== null,
     end,
     kill: (words) => kill?.(words),
-    memory: (peakBytes) => (peakBytes === null ? null : { ...input.sampling, bytes: peakBytes, peakBytes }),
+    memory: () => (peak === null ? null : { ...input.sampling, bytes: peak, peakBytes: peak }),
     placement: () => placement,
   };
   return member;

@@ -83,11 +83,11 @@ async function makePlan(work: StageWork, input: PassInput): Promise<PassPlan> {
 function takeOver(work: StageWork, { frames, plan }: PassJournal): void {
   if (frames.length === 0) return;
   work.recorder.phase("tokenize", plan.tokenizeSeconds);
-  let batches = 0;
+  const batches = new Set<string>();
   for (const { meta } of frames) {
     if (!meta.record) continue;
     work.recorder.takeOver(meta.record, meta.memory);
-    batches++;
+    batches.add(`${meta.record.device} ${meta.record.batch}`);
   }
-  work.resumed(batches);
+  work.resumed(batches.size);
 }

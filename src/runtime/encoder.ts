@@ -9,7 +9,7 @@ import {
   modelNotLoaded,
   outOfMemory,
   quote,
-  RagError,
+  type RagError,
   stopped,
   wordsOf,
 } from "../core/errors.js";
@@ -18,18 +18,25 @@ import { type Exchange, openExchange, type Place, type Slot } from "./exchange.j
 import { loadError } from "./load-error.js";
 import type { FromWorker } from "./messages.js";
 import { isOutOfMemory } from "./out-of-memory.js";
+import { joinOutputs } from "./outputs.js";
 import { unpackOutput } from "./row-bytes.js";
-import type { EncodedBatch, Encoder, EncoderOptions, TokenBatch } from "./types.js";
+import type { BatchReport, Came, DenseBatch, Encoder, EncoderOptions, SparseBatch, TokenBatch } from "./types.js";
 
 /** Longest wait for a process that was killed. */
 const END_MS = 10_000;
 
 interface Waiting {
   readonly microBatches: readonly TokenBatch[];
-  readonly resolve: (answer: EncodedBatch) => void;
+  readonly came: Came;
+  readonly resolve: (failure: RagError | null) => void;
   readonly reject: (error: RagError) => void;
   readonly timeoutSeconds: number | undefined;
+  /** How many of them were computed, and the reading of their results, one after another. */
+  computed: number;
+  reading: Promise<void>;
 }
+
+type Computed = Extract<FromWorker, { kind: "computed" }>;
 
 /** A batch in the exchange. */
 interface Put {
@@ -94,43 +101,45 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal, loadS
         loading = null;
         return;
       }
-      void settle(message);
-    };
-    const settle = async (message: Extract<FromWorker, { kind: "done" | "failed" }>): Promise<void> => {
-      clearTimeout(timer);
       const [call] = waiting;
       if (!call) return;
-      const answered = await answerOf(call, message).catch((cause: unknown) =>
-        failureOf(call.microBatches[0], `its results could not be read: ${wordsOf(cause)}`),
+      if (message.kind === "computed") {
+        const index = call.computed++;
+        call.reading = call.reading.then(() => read(call, index, message));
+        call.reading.catch(() => {}); // Thrown where the batch is over.
+        return;
+      }
+      clearTimeout(timer);
+      const { words } = message;
+      const failure = words === null ? null : failureOf(call.microBatches[call.computed], words);
+      call.reading.then(
+        () => settle(call, failure),
+        (cause) => settle(call, failureOf(call.microBatches[0], `its results could not be read: ${wordsOf(cause)}`)),
       );
-      // It may have ended meanwhile, and then all calls were told.
-      if (waiting[0] !== call) return;
+    };
+    /** The process may end meanwhile, and then its caller was told. */
+    const isCurrent = (call: Waiting) => waiting[0] === call;
+    const read = async (call: Waiting, index: number, { output, at, report }: Computed): Promise<void> => {
+      const payload = await exchange.results(at, output.bytes);
+      if (isCurrent(call)) call.came(index, unpackOutput(output, payload), report);
+    };
+    const settle = (call: Waiting, failure: RagError | null): void => {
+      if (!isCurrent(call)) return;
       waiting.shift();
       if (waiting.length === 0) child.hold(false);
       else compute();
-      if (answered instanceof RagError) call.reject(answered);
-      else call.resolve(answered);
-    };
-    const answerOf = async (
-      { microBatches }: Waiting,
-      message: Extract<FromWorker, { kind: "done" | "failed" }>,
-    ): Promise<EncodedBatch | RagError> => {
-      if (message.kind === "failed") return failureOf(microBatches[0], message.words);
-      const { output, report, words } = message;
-      const failure = words === null ? null : failureOf(microBatches[report.microBatchSeconds.length], words);
-      return { output: unpackOutput(output, await exchange.results(output.bytes)), report, failure };
+      call.resolve(failure);
     };
     /** Lets the process compute the batch that waits first. */
     const compute = (): void => {
-      const [{ microBatches, timeoutSeconds, reject: rejectBatch }] = waiting as [Waiting];
+      const [call] = waiting as [Waiting];
+      const { microBatches, timeoutSeconds } = call;
       try {
         const put = deliver(microBatches);
         slot = put.slot;
         child.send({ kind: "run", slot, microBatches: put.places });
       } catch (cause) {
-        waiting.shift();
-        rejectBatch(failureOf(microBatches[0], `its tokens could not be handed over: ${wordsOf(cause)}`));
-        if (waiting.length > 0) compute();
+        settle(call, failureOf(microBatches[0], `its tokens could not be handed over: ${wordsOf(cause)}`));
         return;
       }
       if (timeoutSeconds === undefined) return;
@@ -203,15 +212,28 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal, loadS
       placement,
       loadSeconds: (performance.now() - start) / 1000,
       loadedRssBytes: rssBytes,
-      encode(microBatches, timeoutSeconds) {
+      compute(microBatches, came, timeoutSeconds) {
         const problem =
           microBatches.length === 0 ? "no rows" : microBatches.map(problemOf).find((words) => words !== undefined);
         if (over || problem !== undefined) return Promise.reject(over ?? badBatch(problem as string));
         return new Promise((resolveBatch, rejectBatch) => {
-          waiting.push({ microBatches, resolve: resolveBatch, reject: rejectBatch, timeoutSeconds });
+          const call = { microBatches, came, resolve: resolveBatch, reject: rejectBatch, timeoutSeconds };
+          waiting.push({ ...call, computed: 0, reading: Promise.resolve() });
           child.hold(true);
           if (waiting.length === 1) compute();
         });
+      },
+      async encode(microBatches, timeoutSeconds) {
+        const outputs: (DenseBatch | SparseBatch)[] = [];
+        let all: BatchReport = { runSeconds: 0, seconds: 0, rssBytes: 0, peakRssBytes: 0 };
+        const came: Came = (_, output, report) => {
+          outputs.push(output);
+          const { runSeconds, seconds } = all;
+          all = { ...report, runSeconds: runSeconds + report.runSeconds, seconds: seconds + report.seconds };
+        };
+        const failure = await this.compute(microBatches, came, timeoutSeconds);
+        if (failure && outputs.length === 0) throw failure;
+        return { output: joinOutputs(outputs), report: all, failure };
       },
       sendAhead(microBatches) {
         try {

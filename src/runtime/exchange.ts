@@ -17,8 +17,8 @@ export interface Exchange {
   readonly files: readonly number[];
   /** Writes a micro-batch, and says where the next one may stand. @throws Error of the system */
   put(slot: Slot, at: number, microBatch: TokenBatch): number;
-  /** The first bytes of the results, in memory of their own. */
-  results(bytes: number): Promise<Uint8Array>;
+  /** Results from a place on, in memory of their own. */
+  results(at: number, bytes: number): Promise<Uint8Array>;
   /** Closes the files, when nothing is being read. */
   close(): Promise<void>;
 }
@@ -42,7 +42,7 @@ const readPart = promisify(read);
 /** @throws Error of the system, such as for a temporary folder that is full */
 export function openExchange(): Exchange {
   const files = [openNameless(), openNameless(), openNameless()] as const;
-  let reading: Promise<unknown> = Promise.resolve();
+  const reading = new Set<Promise<unknown>>();
   return {
     files,
     put(slot, at, { ids, mask, types }) {
@@ -53,13 +53,13 @@ export function openExchange(): Exchange {
       }
       return Math.ceil(end / 4) * 4;
     },
-    results(bytes) {
-      const found = readFirst(files[2], bytes);
-      reading = found.catch(() => {});
+    results(at, bytes) {
+      const found = readFrom(files[2], at, bytes).finally(() => reading.delete(found));
+      reading.add(found);
       return found;
     },
     async close() {
-      await reading;
+      await Promise.allSettled(reading);
       for (const file of files) closeSync(file);
     },
   };
@@ -83,9 +83,9 @@ export function takeMicroBatch(slot: Slot, { rows, length, at }: Place): TokenBa
   };
 }
 
-/** In the inference process: hands results over. */
-export function giveResults(payload: Uint8Array): void {
-  writeAll(RESULTS_FD, payload, 0);
+/** In the inference process: hands results over, from a place on. */
+export function giveResults(payload: Uint8Array, at: number): void {
+  writeAll(RESULTS_FD, payload, at);
 }
 
 function openNameless(): number {
@@ -99,12 +99,12 @@ function writeAll(file: number, bytes: Uint8Array, at: number): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, at + done);
 }
 
-async function readFirst(file: number, bytes: number): Promise<Uint8Array> {
+async function readFrom(file: number, at: number, bytes: number): Promise<Uint8Array> {
   const all = new Uint8Array(bytes);
-  for (let at = 0; at < bytes; ) {
-    const { bytesRead } = await readPart(file, all, at, bytes - at, at);
-    if (bytesRead === 0) throw new RangeError(`they end after ${at} of ${bytes} bytes`);
-    at += bytesRead;
+  for (let got = 0; got < bytes; ) {
+    const { bytesRead } = await readPart(file, all, got, bytes - got, at + got);
+    if (bytesRead === 0) throw new RangeError(`they end after ${got} of ${bytes} bytes`);
+    got += bytesRead;
   }
   return all;
 }

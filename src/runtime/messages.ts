@@ -18,12 +18,7 @@ export type FromWorker =
       readonly placement: Readonly<Record<string, number>> | null;
     }
   | { readonly kind: "unusable"; readonly words: string }
-  | {
-      readonly kind: "done";
-      /** What stands in the file for results; see {@link packOutput}. */
-      readonly output: OutputHead;
-      readonly report: BatchReport;
-      /** Why the micro-batches behind those that `report` counts were not computed; null where all were. */
-      readonly words: string | null;
-    }
-  | { readonly kind: "failed"; readonly words: string };
+  /** A micro-batch is computed, and its results stand in their file; see {@link packOutput}. */
+  | { readonly kind: "computed"; readonly output: OutputHead; readonly at: number; readonly report: BatchReport }
+  /** The batch is over. `words` say why the micro-batches behind those that were computed were not; null where all were. */
+  | { readonly kind: "over"; readonly words: string | null };

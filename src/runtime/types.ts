@@ -62,22 +62,26 @@ export interface SparseBatch {
   readonly dim: number;
 }
 
-/** Timing and memory the inference process reports with each batch. */
+/** Timing and memory the inference process reports with each micro-batch. */
 export interface BatchReport {
-  /** Seconds inside `session.run`, of all micro-batches. */
+  /** Seconds inside `session.run`. */
   readonly runSeconds: number;
-  /** Seconds of each micro-batch that was computed, reading its output included. */
-  readonly microBatchSeconds: readonly number[];
+  /** Seconds with reading the input and handing over the output. */
+  readonly seconds: number;
   /** Resident set of the inference process after the batch, in bytes. */
   readonly rssBytes: number;
   /** High-water mark of the resident set since the process began, in bytes. */
   readonly peakRssBytes: number;
 }
 
+/** Told each micro-batch as it comes back: its place in the batch, its rows, and what it took. */
+export type Came = (index: number, output: DenseBatch | SparseBatch, report: BatchReport) => void;
+
 /** What came back of a batch. */
 export interface EncodedBatch {
   /** Rows of the micro-batches that were computed, in their order. */
   readonly output: DenseBatch | SparseBatch;
+  /** Seconds of all together; memory as it was last. */
   readonly report: BatchReport;
   /** What kept the next micro-batch from being computed, and so those behind it; null where all were. */
   readonly failure: RagError | null;
@@ -106,11 +110,14 @@ export interface Encoder {
    * Computes one batch: its micro-batches one after another. Memory has to do for one of them; between two nothing has to
    * come back, so a device is as busy with several small ones as with a large one.
    *
-   * @param timeoutSeconds the process is killed where it does not answer in time; no limit by default
-   * @throws RagError `out_of_memory` and `inference_failed` where the first micro-batch can't be computed (the process lives on),
-   * `inference_process_died`, `inference_timeout`, `stopped` (the signal aborted, the process is killed), `bad_batch`,
+   * @param timeoutSeconds the process is killed where it has not computed all in time; no limit by default
+   * @returns what kept a micro-batch, and so those behind it, from being computed (`out_of_memory`, `inference_failed`; the process
+   * lives on), or null. Everything that came back before has been told.
+   * @throws RagError `inference_process_died`, `inference_timeout`, `stopped` (the signal aborted, the process is killed), `bad_batch`,
    * `encoder_closed`; all but `bad_batch` name the model
    */
+  compute(microBatches: readonly TokenBatch[], came: Came, timeoutSeconds?: number): Promise<RagError | null>;
+  /** The same, with all that came back. @throws RagError those of `compute`, also what it returns where not even the first was computed */
   encode(microBatches: readonly TokenBatch[], timeoutSeconds?: number): Promise<EncodedBatch>;
   /**
    * Sends what of a batch was not sent yet, while another is computed: to be called whenever the list grows. `encode` of the very

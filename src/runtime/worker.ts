@@ -10,9 +10,8 @@ import { setImmediate } from "node:timers/promises";
 import { giveResults, takeMicroBatch } from "./exchange.js";
 import { peakResidentBytes, residentBytes } from "./memory.js";
 import type { FromWorker, ToWorker } from "./messages.js";
-import { joinOutputs } from "./outputs.js";
 import { packOutput } from "./row-bytes.js";
-import type { Backend, DenseBatch, EncoderOptions, SparseBatch } from "./types.js";
+import type { Backend, EncoderOptions } from "./types.js";
 
 // An interrupt goes to the whole process group; the parent decides what it means.
 process.on("SIGINT", () => {});
@@ -49,42 +48,28 @@ async function openBackend(options: EncoderOptions): Promise<Backend> {
   return openOnnxBackend(options);
 }
 
-/** Computes micro-batches until one fails. What was computed before it is sent back with its words. */
+/** Computes micro-batches until one fails, and sends back each as it is computed. */
 async function run({ slot, microBatches }: Extract<ToWorker, { kind: "run" }>): Promise<void> {
-  const outputs: (DenseBatch | SparseBatch)[] = [];
-  const microBatchSeconds: number[] = [];
-  let runSeconds = 0;
-  let words: string | null = null;
+  let at = 0;
   try {
     for (const place of microBatches) {
-      // The channel's end is noticed in a turn of the event loop.
-      if (outputs.length > 0) await setImmediate();
       if (!backend) throw new Error("no model is loaded");
       const from = performance.now();
-      const result = await backend.run(takeMicroBatch(slot, place));
-      microBatchSeconds.push((performance.now() - from) / 1000);
-      runSeconds += result.runSeconds;
-      outputs.push(result.output);
+      const { output, runSeconds } = await backend.run(takeMicroBatch(slot, place));
+      const payload = packOutput(output);
+      giveResults(payload, at);
+      const seconds = (performance.now() - from) / 1000;
+      const report = { runSeconds, seconds, rssBytes: residentBytes(), peakRssBytes: peakResidentBytes() };
+      const head = { kind: output.kind, rows: place.rows, dim: output.dim, bytes: payload.byteLength };
+      send({ kind: "computed", output: head, at, report });
+      at += payload.byteLength;
+      // The message leaves, and the channel's end is noticed, in a turn of the event loop.
+      await setImmediate();
     }
+    send({ kind: "over", words: null });
   } catch (error) {
-    words = wordsOf(error);
+    send({ kind: "over", words: wordsOf(error) });
   }
-  if (outputs.length === 0) {
-    send({ kind: "failed", words: words ?? "the batch is empty" });
-    return;
-  }
-  const joined = joinOutputs(outputs);
-  const payload = packOutput(joined);
-  try {
-    giveResults(payload);
-  } catch (error) {
-    send({ kind: "failed", words: `its results could not be handed over: ${wordsOf(error)}` });
-    return;
-  }
-  const rows = microBatches.slice(0, outputs.length).reduce((sum, place) => sum + place.rows, 0);
-  const output = { kind: joined.kind, rows, dim: joined.dim, bytes: payload.byteLength };
-  const report = { runSeconds, microBatchSeconds, rssBytes: residentBytes(), peakRssBytes: peakResidentBytes() };
-  send({ kind: "done", output, report, words });
 }
 
 /** A channel that has closed meanwhile is no error: the process is about to exit. */

@@ -22,9 +22,9 @@ export interface Note {
   readonly count?: number;
 }
 
-/** One batch: what is sent to a device at once, and durable at once. */
+/** One batch: what a device computes before it waits for its results to be durable. */
 export interface BatchRecord {
-  /** How many frames the journal had before it: its place in the order of completion. */
+  /** Its place in the order in which batches came back. */
   readonly index: number;
   readonly model: string;
   readonly device: string;

@@ -18,8 +18,8 @@ export interface Journal<M, P> {
   readonly discarded: boolean;
   /** Frames found at opening or appended since, in order. */
   readonly frames: readonly { readonly meta: M; readonly at: number; readonly bytes: number }[];
-  /** Durable when it resolves. */
-  append(meta: M, payload: Uint8Array): Promise<void>;
+  /** Appends frames with one sync; durable when it resolves, and where it fails none of them is there. */
+  append(...entries: readonly { readonly meta: M; readonly payload: Uint8Array }[]): Promise<void>;
   /** The payload of frame `i`, read from disk. */
   read(i: number): Promise<Buffer>;
   close(): Promise<void>;
@@ -92,23 +92,31 @@ export async function openJournal<M, P>(path: string, key: string, makePlan: () 
     plan,
     discarded,
     frames,
-    async append(meta, payload) {
-      const json = Buffer.from(JSON.stringify(meta));
-      const head = Buffer.alloc(HEAD);
-      head.writeUInt32LE(MAGIC, 0);
-      head.writeUInt32LE(json.length, 4);
-      head.writeUInt32LE(payload.byteLength, 8);
-      head.writeUInt32LE(crc32(payload, crc32(json)), 12);
+    async append(...entries) {
+      const parts: Uint8Array[] = [];
+      const added: Frame<M>[] = [];
+      let at = end;
+      for (const { meta, payload } of entries) {
+        const json = Buffer.from(JSON.stringify(meta));
+        const head = Buffer.alloc(HEAD);
+        head.writeUInt32LE(MAGIC, 0);
+        head.writeUInt32LE(json.length, 4);
+        head.writeUInt32LE(payload.byteLength, 8);
+        head.writeUInt32LE(crc32(payload, crc32(json)), 12);
+        parts.push(head, json, payload);
+        added.push({ meta, at: at + HEAD + json.length, bytes: payload.byteLength });
+        at += HEAD + json.length + payload.byteLength;
+      }
       try {
-        await writeAll(file, Buffer.concat([head, json, payload]), end);
+        await writeAll(file, Buffer.concat(parts), end);
         await file.datasync();
       } catch (cause) {
         // A sync that failed leaves bytes that can be read and yet may never reach the disk: they must not be taken over.
         await file.truncate(end).catch(() => {});
         throw storeWriteFailed(path, "a finished batch", cause);
       }
-      frames.push({ meta, at: end + HEAD + json.length, bytes: payload.byteLength });
-      end += HEAD + json.length + payload.byteLength;
+      frames.push(...added);
+      end = at;
     },
     async read(i) {
       const frame = frames[i];

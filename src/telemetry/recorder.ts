@@ -7,8 +7,9 @@ export interface Recorder {
   /** Seconds since the stage began. */
   now(): number;
   /** Takes over what an interrupted attempt had journaled; later times continue behind it. */
-  takeOver(record: BatchRecord, memory: MemorySample | null): void;
-  batch(record: Omit<BatchRecord, "at">, memory: MemorySample | null): BatchRecord;
+  takeOver(record: MicroBatchRecord, memory: MemorySample | null): void;
+  /** Adds what was computed at once to its batch. */
+  microBatch(record: Omit<MicroBatchRecord, "at">, memory: MemorySample | null): MicroBatchRecord;
   /** Adds seconds to a phase. */
   phase(name: string, seconds: number): void;
   /** Runs `work` and adds its time to a phase. */
@@ -22,6 +23,12 @@ export interface Recorder {
   /** What happened on devices so far. */
   events(): readonly DeviceEvent[];
   finish(): StageTelemetry;
+}
+
+/** What a model computed at once: a part of a batch. */
+export interface MicroBatchRecord extends Omit<BatchRecord, "index" | "microBatches"> {
+  /** With the device, says which batch it is a part of. */
+  readonly batch: number;
 }
 
 /** One reading of a process's memory. */
@@ -50,7 +57,7 @@ export function startRecorder(start: number = performance.now()): Recorder {
   const startedAt = Date.now() - (performance.now() - start);
   let earlier = 0;
   const phases: Record<string, number> = {};
-  const batches: BatchRecord[] = [];
+  const batches = new Map<string, BatchRecord>();
   const underWay = new Map<string, { count: number; since: number }>();
   /** Memory by device and source: of earlier attempts, at the ends of batches, and as it was sampled. */
   const [before, ends, sampled] = [new Map<string, Series>(), new Map<string, Series>(), new Map<string, Series>()];
@@ -65,17 +72,30 @@ export function startRecorder(start: number = performance.now()): Recorder {
   const sample = (to: Map<string, Series>, device: string, at: number, reading: MemorySample) =>
     add(to, { ...reading, device, points: [{ at, bytes: reading.bytes }] });
 
+  const finished = (all: readonly BatchRecord[]): StageTelemetry => ({
+    startedAt: new Date(startedAt).toISOString(),
+    finishedAt: new Date(startedAt + performance.now() - start).toISOString(),
+    seconds: now(),
+    // Batches on two devices at once took their time once.
+    phases: all.length > 0 ? { ...phases, encode: covered(all.map((b) => [b.at - b.seconds, b.at])) } : phases,
+    batches: all,
+    memory: memoryOf(before, ends, sampled),
+    devices,
+    leases,
+    events,
+  });
+
   return {
     now,
     phase,
     takeOver(record, reading) {
       earlier = Math.max(earlier, record.at);
-      batches.push(record);
+      addTo(batches, record);
       if (reading) sample(before, record.device, record.at, reading);
     },
-    batch(record, reading) {
+    microBatch(record, reading) {
       const full = { ...record, at: now() };
-      batches.push(full);
+      addTo(batches, full);
       if (reading) sample(ends, record.device, full.at, reading);
       return full;
     },
@@ -95,20 +115,24 @@ export function startRecorder(start: number = performance.now()): Recorder {
     lease: (event) => leases.push(event),
     event: (event) => events.push({ ...event, at: now() }),
     events: () => events,
-    finish: () => ({
-      startedAt: new Date(startedAt).toISOString(),
-      finishedAt: new Date(startedAt + performance.now() - start).toISOString(),
-      seconds: now(),
-      // Batches on two devices at once took their time once.
-      phases:
-        batches.length > 0 ? { ...phases, encode: covered(batches.map((b) => [b.at - b.seconds, b.at])) } : phases,
-      batches,
-      memory: memoryOf(before, ends, sampled),
-      devices,
-      leases,
-      events,
-    }),
+    finish: () => finished([...batches.values()]),
   };
+}
+
+/** Batches stand in the order in which the first of each came back. */
+function addTo(batches: Map<string, BatchRecord>, { batch, ...record }: MicroBatchRecord): void {
+  const key = `${record.model}\u0000${record.device}\u0000${batch}`;
+  const before = batches.get(key);
+  const { rows, tokens, paddedTokens, seconds } = record;
+  batches.set(key, {
+    ...record,
+    index: before?.index ?? batches.size,
+    microBatches: [...(before?.microBatches ?? []), rows],
+    rows: (before?.rows ?? 0) + rows,
+    tokens: (before?.tokens ?? 0) + tokens,
+    paddedTokens: (before?.paddedTokens ?? 0) + paddedTokens,
+    seconds: (before?.seconds ?? 0) + seconds,
+  });
 }
 
 /** Puts readings behind those of the same device and source. */

@@ -85,7 +85,8 @@ test("a crash, an error of the device and a batch that never ends cost a fresh p
   assert.ok(done.length > 0 && done.length < lengths.length);
   const again = await simulatedPass({ gpus: [FAST], lengths, settings, dir: broken.dir });
   whole(again);
-  assert.equal(again.resumed, 2);
+  // What was computed of the third batch before its process died counts too.
+  assert.equal(again.resumed, 3);
 });
 
 test("a model that is never loaded costs a fresh process twice; a third time it is the pass's error, and what was done is kept", async () => {
@@ -123,10 +124,10 @@ test("rows that fit on no device alone: all others are done, the error names the
 
 test("a row that does not fit on a small device goes to a larger one, whichever took it first", async () => {
   const long = [2000, 1995, 1990, 1985, ...lengths];
-  const small = { ...FAST, memoryBytes: 2 * GIB, memoryFactor: 8 };
+  const small = { ...FAST, memoryBytes: GIB };
   for (const gpus of [
-    [small, { ...FAST, memoryFactor: 8 }],
-    [{ ...FAST, memoryFactor: 8 }, small],
+    [small, FAST],
+    [FAST, small],
   ]) {
     const result = await simulatedPass({ gpus, lengths: long });
     whole(result);

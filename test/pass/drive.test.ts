@@ -64,7 +64,8 @@ test("a process that can make no new session is ended, and the batch gets its fr
       lengths: () => LENGTH,
       prepare,
       writer: {
-        write: async (pieces) => void done.push(...pieces.flatMap(({ rows }) => rows)),
+        begin: () => 0,
+        write: async ({ rows }) => void done.push(...rows),
         settle: async () => {},
       },
       rules: { cut: true, restart: true },
@@ -98,13 +99,11 @@ async function driveOne(real: Member, change: (member: Member) => Member = (memb
       lengths: () => LENGTH,
       prepare,
       writer: {
-        async write(pieces, { output }) {
-          assert.equal(
-            output.kind === "dense" && output.data.length,
-            768 * pieces.flatMap((piece) => piece.rows).length,
-          );
-          batches.push(pieces.map((piece) => piece.rows.length).join());
-          rows.push(...pieces.flatMap((piece) => piece.rows));
+        begin: () => batches.push("") - 1,
+        async write(piece, { output, batch }) {
+          assert.equal(output.kind === "dense" && output.data.length, 768 * piece.rows.length);
+          batches[batch] = batches[batch] ? `${batches[batch]},${piece.rows.length}` : `${piece.rows.length}`;
+          rows.push(...piece.rows);
         },
         settle: async () => {},
       },
@@ -120,7 +119,7 @@ async function driveOne(real: Member, change: (member: Member) => Member = (memb
     Array.from({ length: 64 }, (_, row) => row),
     "every row once",
   );
-  return { events, batches };
+  return { events, batches: batches.filter((sizes) => sizes !== "") };
 }
 
 test("a batch that stops in the middle is written as far as it came, and the ladder is for what failed", async () => {
@@ -133,8 +132,9 @@ test("a batch that stops in the middle is written as far as it came, and the lad
 
 test("where a process dies with a batch, each micro-batch of it is tried again by itself", async () => {
   const { events, batches } = await driveOne(await memberOn([{ batch: 4, kind: "crash", times: 2 }], 30));
-  assert.deepEqual(events, ["restarted 56", "restarted 4"], "the first takes the second process with it");
-  assert.deepEqual(batches, [...new Array(16).fill("4")]);
+  assert.match(events[0] ?? "", /^restarted (48|52|56)$/, "what had come back before is not tried again");
+  assert.deepEqual(events.slice(1), ["restarted 4"], "the first of the others takes the second process with it");
+  assert.deepEqual(batches.join().split(","), new Array(16).fill("4"));
 });
 
 test("one that takes every process with it ends the pass, after as many as one batch may cost", async () => {
@@ -146,8 +146,8 @@ test("where memory came near the cap, every micro-batch of the batch is cut in h
   let encoded = 0;
   const { events, batches } = await driveOne(await memberOn([], 30), (real) => ({
     ...real,
-    encode(microBatches) {
-      const answer = real.encode(microBatches);
+    compute(microBatches, came) {
+      const answer = real.compute(microBatches, came);
       // As the watchdog does.
       if (++encoded === 3) {
         real.watchdog = "11.6 GB were in use";

@@ -82,8 +82,7 @@ test("a batch's micro-batches give the bits that they give alone; one that fails
       if (pooling === "mean") {
         const { output, report, failure } = await encoder.encode(sizes);
         assert.equal(failure, null);
-        assert.equal(report.microBatchSeconds.length, 3);
-        assert.ok(report.microBatchSeconds.reduce((a, b) => a + b, 0) >= report.runSeconds);
+        assert.ok(report.seconds >= report.runSeconds && report.runSeconds > 0);
         const row = (at: number) => (output as DenseBatch).data.slice(at * 768, (at + 1) * 768);
         const last = (await encoder.encode(sizes.slice(2))).output as DenseBatch;
         assert.deepEqual(row(4), last.data.slice(0, 768));
@@ -92,7 +91,6 @@ test("a batch's micro-batches give the bits that they give alone; one that fails
         assert.equal(cut.failure?.code, "out_of_memory");
         assert.match(cut.failure?.message ?? "", /3 rows of 40 tokens/);
         assert.deepEqual((cut.output as DenseBatch).data, row(3));
-        assert.equal(cut.report.microBatchSeconds.length, 1);
         await assert.rejects(encoder.encode(sizes), { code: "out_of_memory" }, "nothing was computed");
       } else {
         const all = (await encoder.encode(sizes)).output as SparseBatch;

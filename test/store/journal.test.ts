@@ -21,7 +21,7 @@ async function filled(frames: number): Promise<string> {
   const path = join(await scratch("journal"), "x.journal");
   const journal = await openJournal<Meta, Plan>(path, "key-a", async () => plan);
   assert.ok(!journal.discarded);
-  for (let i = 0; i < frames; i++) await journal.append({ batch: i }, Buffer.alloc(100 + i, i));
+  for (let i = 0; i < frames; i++) await journal.append({ meta: { batch: i }, payload: Buffer.alloc(100 + i, i) });
   await journal.close();
   return path;
 }
@@ -51,7 +51,7 @@ test("cut at every byte, it keeps exactly the whole frames and goes on", async (
     assert.deepEqual(journal.plan, cut < header ? await other() : plan, "half a plan is no plan");
     assert.ok(!journal.discarded, "nothing that was finished is lost to a torn header");
     if (cut % 50 === 0) {
-      await journal.append({ batch: 99 }, Buffer.from("next"));
+      await journal.append({ meta: { batch: 99 }, payload: Buffer.from("next") });
       assert.equal((await journal.read(journal.frames.length - 1)).toString(), "next");
     }
     await journal.close();
