@@ -26,7 +26,7 @@ export interface Recovery {
   /**
    * Takes the next step with what a device did not compute: whatever of it is not tried again there goes back to the queue.
    *
-   * @param pieces those that were not computed; the first is the one that failed, if not all went with their process
+   * @param pieces those that were not computed, if any; the first is the one that failed, if not all went with their process
    * @throws RagError the error that no step is for
    */
   recover(member: Member, pieces: readonly Piece[], cause: unknown): Promise<void>;
@@ -162,14 +162,19 @@ export function openRecovery({ members, queue, lengths, rules, event, over }: Re
       const trouble = troubleOf(cause, member);
       if (!trouble) throw cause;
       const gone = trouble !== "out_of_memory" && trouble !== "refused";
-      const [first, ...others] = pieces as readonly [Piece, ...Piece[]];
-      const suspects = gone ? pieces : [first];
+      const [first, ...others] = pieces;
+      const suspects = gone ? pieces : pieces.slice(0, 1);
       if (!gone) queue.giveBack(...others);
       const rows = suspects.reduce((sum, piece) => sum + piece.rows.length, 0);
       const words = member.watchdog ?? wordsOf(cause);
-      const tell: Tell = (kind) => event({ device: member.device.name, kind, rows, length: first.length, words });
+      const tell: Tell = (kind) => event({ device: member.device.name, kind, rows, length: first?.length ?? 0, words });
       if (trouble === "watchdog" || trouble === "timeout") tell(trouble);
-      if (suspects.length > 1) await all(member, suspects, trouble, cause, tell);
+      if (!first) {
+        // All had come back when the process went: the next batch gets a fresh one.
+        tell("restarted");
+        await member.end();
+        member.watchdog = null;
+      } else if (suspects.length > 1) await all(member, suspects, trouble, cause, tell);
       else await one(member, first, trouble, cause, tell);
     },
   };

@@ -14,7 +14,7 @@ import {
   wordsOf,
 } from "../core/errors.js";
 import { startChild } from "./child.js";
-import { type Exchange, openExchange, type Place, type Slot } from "./exchange.js";
+import { type Exchange, openExchange } from "./exchange.js";
 import { loadError } from "./load-error.js";
 import type { FromWorker } from "./messages.js";
 import { isOutOfMemory } from "./out-of-memory.js";
@@ -37,15 +37,6 @@ interface Waiting {
 }
 
 type Computed = Extract<FromWorker, { kind: "computed" }>;
-
-/** A batch in the exchange. */
-interface Put {
-  readonly list: readonly TokenBatch[];
-  readonly slot: Slot;
-  readonly places: Place[];
-  /** Where the next of its micro-batches may stand. */
-  end: number;
-}
 
 /** Who waits for a model to be loaded. */
 interface Loading {
@@ -73,10 +64,6 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal, loadS
     const waiting: Waiting[] = [];
     let timer: NodeJS.Timeout | undefined;
     let loading: Loading | null = null;
-    /** The batch that was put last, and where. */
-    let there: Put | null = null;
-    /** The file of the batch that is computed, or was last. */
-    let slot: Slot = 0;
     /** Why no more batches are taken. */
     let over: RagError | null = null;
 
@@ -135,9 +122,8 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal, loadS
       const [call] = waiting as [Waiting];
       const { microBatches, timeoutSeconds } = call;
       try {
-        const put = deliver(microBatches);
-        slot = put.slot;
-        child.send({ kind: "run", slot, microBatches: put.places });
+        const { slot, places } = exchange.begin(microBatches);
+        child.send({ kind: "run", slot, microBatches: places });
       } catch (cause) {
         settle(call, failureOf(microBatches[0], `its tokens could not be handed over: ${wordsOf(cause)}`));
         return;
@@ -155,20 +141,6 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal, loadS
       return isOutOfMemory(words)
         ? outOfMemory(options.model, { rows, length }, words)
         : inferenceFailed(options.model, rows, length, words);
-    };
-
-    /** Puts what of a batch is not there, beside the one that is computed. @throws Error of the system */
-    const deliver = (list: readonly TokenBatch[]): Put => {
-      const put = there?.list === list ? there : ({ list, slot: slot === 0 ? 1 : 0, places: [], end: 0 } as Put);
-      there = null; // Until all of it is there.
-      for (const microBatch of list.slice(put.places.length)) {
-        const { rows, length } = microBatch;
-        const end = exchange.put(put.slot, put.end, microBatch);
-        put.places.push({ rows, length, at: put.end });
-        put.end = end;
-      }
-      there = put;
-      return put;
     };
 
     const load = () => {
@@ -237,7 +209,7 @@ export function openEncoder(options: EncoderOptions, signal?: AbortSignal, loadS
       },
       sendAhead(microBatches) {
         try {
-          if (!over) deliver(microBatches);
+          if (!over) exchange.put(microBatches);
         } catch {
           // Tried again, and told, when it is to be computed.
         }

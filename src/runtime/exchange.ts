@@ -15,12 +15,25 @@ import type { TokenBatch } from "./types.js";
 export interface Exchange {
   /** For the `stdio` of the process, behind its channel: see {@link FIRST_FD}. */
   readonly files: readonly number[];
-  /** Writes a micro-batch, and says where the next one may stand. @throws Error of the system */
-  put(slot: Slot, at: number, microBatch: TokenBatch): number;
+  /**
+   * Puts what of a batch is not there yet, in the place of what was put last and not begun.
+   *
+   * @throws Error of the system; then nothing of it is there
+   */
+  put(batch: readonly TokenBatch[]): Put;
+  /** Puts the rest of a batch that is computed now: its place is not touched until the next one begins. @throws Error those of `put` */
+  begin(batch: readonly TokenBatch[]): Put;
   /** Results from a place on, in memory of their own. */
   results(at: number, bytes: number): Promise<Uint8Array>;
   /** Closes the files, when nothing is being read. */
   close(): Promise<void>;
+}
+
+/** A batch, and where it stands. */
+export interface Put {
+  readonly batch: readonly TokenBatch[];
+  readonly slot: Slot;
+  readonly places: readonly Place[];
 }
 
 /** Batches stand in two files: one is filled while the other is computed. */
@@ -43,15 +56,34 @@ const readPart = promisify(read);
 export function openExchange(): Exchange {
   const files = [openNameless(), openNameless(), openNameless()] as const;
   const reading = new Set<Promise<unknown>>();
-  return {
-    files,
-    put(slot, at, { ids, mask, types }) {
-      let end = at;
+  let last: { readonly batch: readonly TokenBatch[]; readonly slot: Slot; places: Place[]; end: number } | null = null;
+  let begun: Slot = 0;
+  let closed = false;
+
+  const put = (batch: readonly TokenBatch[]): Put => {
+    // The number of a file that is closed may be another's by now.
+    if (closed) throw new Error("the process is gone");
+    const mine = last?.batch === batch ? last : ({ batch, slot: begun === 0 ? 1 : 0, places: [], end: 0 } as const);
+    const places = [...mine.places];
+    let { end } = mine;
+    last = null; // Until all of it is there.
+    for (const { rows, length, ids, mask, types } of batch.slice(places.length)) {
+      places.push({ rows, length, at: end });
       for (const { buffer, byteOffset, byteLength } of [ids, mask, types]) {
-        writeAll(files[slot], new Uint8Array(buffer, byteOffset, byteLength), end);
+        writeAll(files[mine.slot], new Uint8Array(buffer, byteOffset, byteLength), end);
         end += byteLength;
       }
-      return Math.ceil(end / 4) * 4;
+    }
+    last = { batch, slot: mine.slot, places, end };
+    return last;
+  };
+  return {
+    files,
+    put,
+    begin(batch) {
+      const all = put(batch);
+      begun = all.slot;
+      return all;
     },
     results(at, bytes) {
       const found = readFrom(files[2], at, bytes).finally(() => reading.delete(found));
@@ -59,6 +91,7 @@ export function openExchange(): Exchange {
       return found;
     },
     async close() {
+      closed = true;
       await Promise.allSettled(reading);
       for (const file of files) closeSync(file);
     },

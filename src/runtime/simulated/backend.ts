@@ -5,7 +5,7 @@ import type { Backend, DenseBatch, EncoderOptions, SparseBatch, TokenBatch } fro
 import { allocationFailed, openArena } from "./arena.js";
 import { crash, DEVICE_ERROR, faultAt, hangsAtLoad, outOfMemoryWords } from "./faults.js";
 import { hashOutput } from "./hash-outputs.js";
-import { type Ledger, openLedger } from "./ledger.js";
+import { type Ledger, openLedger, sharedClock } from "./ledger.js";
 import { pause } from "./pause.js";
 
 /** What a process has of a GPU, whatever sessions come and go in it. */
@@ -52,11 +52,16 @@ export async function openSimulatedBackend(options: EncoderOptions): Promise<Bac
       try {
         for (const bytes of buffers) arena.allocate(bytes);
         const output = await compute.run(batch);
-        pause(start + (1000 * secondsOf(gpu, shape, batch.rows, batch.length)) / gpu.speedup);
+        const end = start + (1000 * secondsOf(gpu, shape, batch.rows, batch.length)) / gpu.speedup;
+        // Written while the time passes that the batch takes: afterwards it would be time that no GPU needs.
+        ledger.busy(true, sharedClock() + end - performance.now());
+        pause(end);
         return { output, runSeconds: (performance.now() - start) / 1000 };
+      } catch (error) {
+        ledger.busy(false);
+        throw error;
       } finally {
         arena.reset();
-        ledger.busy(false);
       }
     },
     async close() {

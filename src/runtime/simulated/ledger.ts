@@ -40,11 +40,11 @@ export interface Ledger {
   nextBatch(): number;
   /** The number of a model that is loaded, counted in the same way. */
   nextLoad(): number;
-  /** Begins or ends computing. */
-  busy(computes: boolean): void;
+  /** Begins or ends computing. @param until milliseconds of {@link sharedClock} when it will have ended by itself; null where nobody knows yet */
+  busy(computes: boolean, until?: number | null): void;
 }
 
-/** What stands in a process's file. `since` is when the batch under way began, by the system's monotonic clock. */
+/** What stands in a process's file. The batch under way began at `since` and ends at `until`, by the system's monotonic clock. */
 interface Page {
   readonly bytes: number;
   /** What it asks for and does not have yet. */
@@ -52,6 +52,12 @@ interface Page {
   readonly mostBytes: number;
   readonly busyMs: number;
   readonly since: number | null;
+  readonly until: number | null;
+}
+
+/** Milliseconds of the batch under way so far, or of one that has ended by itself. */
+function underWay({ since, until }: Page, now: number): number {
+  return since === null ? 0 : Math.min(now, until ?? now) - since;
 }
 
 const RECORD_BYTES = 32;
@@ -77,8 +83,9 @@ export function holdings(folder: string): Holding[] {
     const [, pid, started] = NAME.exec(name) ?? [];
     if (pid === undefined || started === undefined || !processRuns(Number(pid), started)) return [];
     try {
-      const { bytes, asks, busyMs, since } = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
-      return [{ pid: Number(pid), bytes, claimed: bytes + asks, busyMs: busyMs + (since === null ? 0 : now - since) }];
+      const page = JSON.parse(readFileSync(join(folder, name), "utf8")) as Page;
+      const { bytes, asks, busyMs } = page;
+      return [{ pid: Number(pid), bytes, claimed: bytes + asks, busyMs: busyMs + underWay(page, now) }];
     } catch {
       // The folder went meanwhile, with the process that made it.
       return [];
@@ -90,7 +97,7 @@ export function holdings(folder: string): Holding[] {
 export function openLedger(stateDir: string, index: number, memoryBytes: number): Ledger {
   const folder = gpuFolder(stateDir, index);
   const name = `${process.pid}-${processStart(process.pid)}`;
-  let page: Page = { bytes: 0, asks: 0, mostBytes: 0, busyMs: 0, since: null };
+  let page: Page = { bytes: 0, asks: 0, mostBytes: 0, busyMs: 0, since: null, until: null };
 
   const write = (next: Page) => {
     // Whole or not at all: others read at any moment.
@@ -122,10 +129,9 @@ export function openLedger(stateDir: string, index: number, memoryBytes: number)
     },
     nextBatch: () => appendRecord(join(folder, "batches")),
     nextLoad: () => appendRecord(join(folder, "loads")),
-    busy(computes) {
+    busy(computes, until = null) {
       const now = sharedClock();
-      const busyMs = page.busyMs + (page.since === null ? 0 : now - page.since);
-      write({ ...page, busyMs, since: computes ? now : null });
+      write({ ...page, busyMs: page.busyMs + underWay(page, now), since: computes ? now : null, until });
     },
   };
 }
