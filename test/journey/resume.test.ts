@@ -8,7 +8,7 @@ import { quantile } from "../../dist/core/stats.js";
 import * as rag from "../../dist/index.js";
 import { journaledBytes } from "../lib/journals.ts";
 import { inferenceProcesses, until } from "../lib/processes.ts";
-import { corpusOf, modelsCopy, sampleOptions, scratch } from "../lib/sample.ts";
+import { corpusOf, modelsCopy, sampleOptions, scratch, smallCorpus } from "../lib/sample.ts";
 import { watchHolding } from "../runtime/lib/lateness.ts";
 
 const index = resolve(import.meta.dirname, "../../dist/index.js");
@@ -33,7 +33,7 @@ const vectorsOf = (run: rag.DenseRun) => readFile(join(run.dir, run.vectors[0]?.
 
 before(async () => {
   const documents: Record<string, string> = {};
-  for (let d = 0; d < 40; d++) {
+  for (let d = 0; d < 20; d++) {
     const sections = Array.from(
       { length: 12 },
       (_, s) =>
@@ -94,7 +94,7 @@ test("Stop: the cell rejects within 300 ms, the process is gone, and the cell ru
 });
 
 test("kill -9 of the notebook's process at several points: the next one goes on, and at most one batch is computed again", async (t) => {
-  for (const bytes of [2_000, 30_000, 90_000]) {
+  for (const bytes of [2_000, 20_000, 50_000]) {
     const dir = await scratch("kill");
     const script = `import(${JSON.stringify(index)}).then(async (rag) => {
       const session = await rag.openSession(${JSON.stringify(options(dir))});
@@ -139,6 +139,7 @@ test("a pass that goes on keeps the plan it began with, also under another token
 
 test("what decides a vector decides the run's id: pooling, prefixes and limits of a model's row", async () => {
   const dir = await scratch("row");
+  const files = join(await corpusOf(smallCorpus), "**/*.md");
   const folder = await modelsCopy();
   // It says how the model pools, and a row that says otherwise would be refused.
   await rm(join(folder, "rag-cells-sample-dense/1_Pooling"), { recursive: true });
