@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { cp, readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { before, test } from "node:test";
 import { quantile } from "../../dist/core/stats.js";
@@ -16,6 +16,15 @@ const index = resolve(import.meta.dirname, "../../dist/index.js");
 const options = (dir: string) => sampleOptions(dir, { tokenBudget: 160 });
 let files = "";
 let undisturbed: Buffer;
+/** Holds the session that computed them. */
+let made = "";
+
+/** A folder with a copy of that session. */
+async function copyOfMade(name: string): Promise<string> {
+  const dir = await scratch(name);
+  await cp(made, dir, { recursive: true });
+  return dir;
+}
 
 /** The stage's journal while it grows. */
 async function journalOf(dir: string): Promise<{ path: string; bytes: number } | null> {
@@ -42,7 +51,8 @@ before(async () => {
     documents[`d${d}.md`] = `# Document ${d}\n\n${sections.join("\n")}`;
   }
   files = join(await corpusOf(documents), "*.md");
-  const session = await rag.openSession(options(await scratch("undisturbed")));
+  made = await scratch("undisturbed");
+  const session = await rag.openSession(options(made));
   const run = await rag.runDense(session, await rag.chunk(session, { files }));
   undisturbed = await vectorsOf(run);
   assert.ok(run.telemetry.batches.length > 60);
@@ -169,7 +179,7 @@ test("what decides a vector decides the run's id: pooling, prefixes and limits o
 });
 
 test("rerun computes again, from nothing, and gives the same bytes", async () => {
-  const session = await rag.openSession(options(await scratch("rerun")));
+  const session = await rag.openSession(options(await copyOfMade("rerun")));
   const chunks = await rag.chunk(session, { files });
   const first = await rag.runDense(session, chunks);
   const again = await rag.runDense(session, chunks, { rerun: true });
@@ -180,7 +190,7 @@ test("rerun computes again, from nothing, and gives the same bytes", async () =>
 });
 
 test("a stopped rerun goes on when its cell is run again, and the old run stays until then", async () => {
-  const dir = await scratch("stopped-rerun");
+  const dir = await copyOfMade("stopped-rerun");
   const session = await rag.openSession(options(dir));
   const chunks = await rag.chunk(session, { files });
   const first = await rag.runDense(session, chunks);
