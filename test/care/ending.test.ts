@@ -10,14 +10,20 @@ import { anotherMachine, entriesOf, filesBelow, runCells } from "../move/session
 import { simulationFile } from "../runtime/lib/simulated.ts";
 
 const index = resolve(import.meta.dirname, "../../dist/index.js");
-/** Small batches that take a sixth of a second each, whatever machine this is: a pass of some seconds that can be stopped between two. */
+const BATCH_SECONDS = 0.15;
+/**
+ * Small batches that take so long each, whatever machine this is: a pass of some seconds that can be stopped between two.
+ * The dense pass is the one that is stopped; the others would only take their time.
+ */
 const small = {
   tokenBudget: 600,
+  sparse: ["bm25"],
+  enableRerank: false,
   device: "simulated",
-  simulation: simulationFile({ compute: "model", speedup: 1, flops: 1e15, launchSeconds: 0.15 }),
+  simulation: simulationFile({ compute: "model", speedup: 1, flops: 1e15, launchSeconds: BATCH_SECONDS }),
 } as const;
 const documents: Record<string, string> = { ...smallCorpus };
-for (let d = 0; d < 25; d++)
+for (let d = 0; d < 12; d++)
   documents[`d${d}.md`] = Array.from(
     { length: 10 },
     (_, s) => `## Part ${s}\n\n${`Sentence ${d} of part ${s} about tides and ranks. `.repeat(1 + ((d * 7 + s) % 9))}\n`,
@@ -46,17 +52,22 @@ function passWithin(here: Machine, seconds: number): { code: string; message: st
   return JSON.parse(stdout.trim().split("\n").at(-1) || JSON.stringify({ code: "none", message: stderr }));
 }
 
-/** A session that was stopped by its end within a dense pass: the time it is given is searched for, since no one knows how long this machine takes to begin. */
-async function stoppedWithin() {
-  let seconds = 4;
+/**
+ * A session that was stopped by its end within a dense pass: the time it is given is searched for, since no one knows
+ * how long this machine takes to begin.
+ *
+ * @param seconds that are tried first
+ */
+async function stoppedWithin(seconds: number) {
+  let given = seconds;
   for (let attempt = 0; attempt < 12; attempt++) {
     const here = await anotherMachine(documents);
-    const error = passWithin(here, seconds);
+    const error = passWithin(here, given);
     const [, done, all] = /(\d+) of (\d+) rows/.exec(error?.message ?? "") ?? [];
     if (error?.code === "session_ending" && Number(done) > 0)
       return { here, message: error.message, done: Number(done), all: Number(all) };
     assert.ok(error === null || error.code === "session_ending", error?.message);
-    seconds *= error === null ? 0.6 : 1.5;
+    given *= error === null ? 0.75 : 1.4;
   }
   throw new Error("no time was found in which a pass is stopped half-way");
 }
@@ -64,11 +75,15 @@ async function stoppedWithin() {
 test("a pass that the session's end stops: packed without a word, it goes on in the next session and gives the same bytes", async (t) => {
   const undisturbed = await anotherMachine(documents);
   const first = await rag.openSession(undisturbed.options(small));
+  const found = await rag.chunk(first, { files: undisturbed.files });
+  const began = performance.now();
+  const { batches } = (await rag.runDense(first, found)).telemetry;
+  const half = (performance.now() - began) / 1000 - (BATCH_SECONDS * batches.length) / 2;
   await runCells(first, undisturbed.files);
   const whole = await filesBelow(first.dir);
   first.close();
 
-  const { here, message, done, all } = await stoppedWithin();
+  const { here, message, done, all } = await stoppedWithin(half);
   t.diagnostic(message);
   const to = join(here.root, "test.session.zip");
   assert.match(message, /^The dense stage was stopped: (9|10) min \d\d s of the session's 12 h 00 min are left\. /);

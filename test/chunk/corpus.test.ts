@@ -19,7 +19,7 @@ const absent = existsSync(join(shared, "bert-tokenizer")) ? false : "SKIPPED: th
 /** Real pages: how many, their characters, and every how many are read by the other, slow parser too. */
 const corpora = [
   { name: "docling-raw", documents: 46, characters: 957_666, parseEvery: 1 },
-  { name: "qdrant-raw", documents: 340, characters: 7_116_765, parseEvery: 6 },
+  { name: "qdrant-raw", documents: 340, characters: 7_116_765, parseEvery: 12 },
 ] as const;
 
 for (const { name, documents, characters, parseEvery } of corpora) {
@@ -50,10 +50,10 @@ for (const { name, documents, characters, parseEvery } of corpora) {
     const ids = new Set<string>();
     for (const [i, { record, chunks, blank: declared }] of all.entries()) {
       const source = await readFile(join(shared, name, record.document), "utf8");
-      const counted = { model: "bert", max, count: tokenizer.count };
-      assert.equal(checkPromises(source, chunks, [counted]), declared, record.document);
+      assert.equal(checkPromises(source, chunks, []), declared, record.document);
       for (const { tokens, text, end, ownStart, id } of chunks) {
         assert.equal(tokens, tokenizer.count(text));
+        assert.ok(tokens <= max, `${tokens} tokens`);
         own += end - ownStart;
         ids.add(id);
       }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { before, type TestContext, test } from "node:test";
 import * as rag from "../../dist/index.js";
 import { writeNpy } from "../../dist/store/npy.js";
 import { journaledBytes } from "../lib/journals.ts";
@@ -21,16 +21,37 @@ async function fail(work: Promise<unknown>): Promise<rag.RagError> {
   return error;
 }
 
-/** A session with chunks and vectors, and the calls that made them. */
+/** Holds a session in which the first three stages were run once, for all tests. */
+let made = "";
+let files = "";
+before(async () => {
+  files = join(await corpusOf(smallCorpus), patterns);
+  made = await scratch("made");
+  (await computed(made)).session.close();
+});
+
+/** A copy of that session, and the calls that made its runs. */
 async function filled(dir: string) {
+  await cp(made, dir, { recursive: true });
   const session = await rag.openSession(options(dir));
-  const files = join(await corpusOf(smallCorpus), patterns);
+  const vectors = await rag.latest(session, "dense");
+  const terms = (await rag.latest(session, "sparse")) as rag.SparseRun;
+  return { ...callsOf(session, await rag.latest(session, "chunk")), vectors, terms };
+}
+
+/** A session with chunks and vectors, and the calls that made them. */
+async function computed(dir: string) {
+  const session = await rag.openSession(options(dir));
+  const calls = callsOf(session, await rag.chunk(session, { files }));
+  return { ...calls, vectors: await calls.dense(), terms: await calls.sparse() };
+}
+
+function callsOf(session: rag.Session, chunks: rag.ChunkRun) {
   const chunk = (more: { rerun?: boolean } = {}) => rag.chunk(session, { files, ...more });
-  const chunks = await chunk();
   const dense = (more: { rerun?: boolean } = {}) => rag.runDense(session, chunks, more);
   const sparse = async (more: { rerun?: boolean } = {}) =>
     (await rag.runSparse(session, chunks, more)) as rag.SparseRun;
-  return { session, chunk, dense, sparse, chunks, vectors: await dense(), terms: await sparse() };
+  return { session, chunk, dense, sparse, chunks };
 }
 
 test("a run.json that is cut off, empty, foreign or of another run: the error names run, file and way out, and rerun goes that way", async () => {
@@ -268,7 +289,7 @@ test("a history with torn, empty and foreign lines keeps every whole one, and th
 
 test("a clock that is set back: runs keep their order, no stage ends before it began, and the export is whole", async (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: Date.UTC(2030, 0, 1) });
-  const { session, chunks, vectors, terms, chunk } = await filled(await scratch("clock"));
+  const { session, chunks, vectors, terms, chunk } = await computed(await scratch("clock"));
   t.mock.timers.reset();
   t.mock.timers.enable({ apis: ["Date"], now: Date.UTC(2020, 0, 1) });
   const queries = rag.queries(["when does the water turn?"]);

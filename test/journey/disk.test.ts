@@ -105,7 +105,7 @@ test("the disk fills while a model runs: what was finished is kept, and counts a
   if (!disk) return;
   const session = await rag.openSession({ ...sampleOptions(disk.dir), tokenBudget: 256 });
   const documents = Object.fromEntries(
-    Array.from({ length: 300 }, (_, d) => [
+    Array.from({ length: 120 }, (_, d) => [
       `d${d}.md`,
       `# Document ${d}\n\n${`Sentence ${d} about tides. `.repeat(20)}\n`,
     ]),

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { cp, readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { before, test } from "node:test";
 import { quantile } from "../../dist/core/stats.js";
 import * as rag from "../../dist/index.js";
 import { journaledBytes } from "../lib/journals.ts";
 import { inferenceProcesses, until } from "../lib/processes.ts";
-import { corpusOf, modelsCopy, sampleOptions, scratch } from "../lib/sample.ts";
+import { corpusOf, modelsCopy, sampleOptions, scratch, smallCorpus } from "../lib/sample.ts";
 import { watchHolding } from "../runtime/lib/lateness.ts";
 
 const index = resolve(import.meta.dirname, "../../dist/index.js");
@@ -16,6 +16,15 @@ const index = resolve(import.meta.dirname, "../../dist/index.js");
 const options = (dir: string) => sampleOptions(dir, { tokenBudget: 160 });
 let files = "";
 let undisturbed: Buffer;
+/** Holds the session that computed them. */
+let made = "";
+
+/** A folder with a copy of that session. */
+async function copyOfMade(name: string): Promise<string> {
+  const dir = await scratch(name);
+  await cp(made, dir, { recursive: true });
+  return dir;
+}
 
 /** The stage's journal while it grows. */
 async function journalOf(dir: string): Promise<{ path: string; bytes: number } | null> {
@@ -33,7 +42,7 @@ const vectorsOf = (run: rag.DenseRun) => readFile(join(run.dir, run.vectors[0]?.
 
 before(async () => {
   const documents: Record<string, string> = {};
-  for (let d = 0; d < 40; d++) {
+  for (let d = 0; d < 20; d++) {
     const sections = Array.from(
       { length: 12 },
       (_, s) =>
@@ -42,7 +51,8 @@ before(async () => {
     documents[`d${d}.md`] = `# Document ${d}\n\n${sections.join("\n")}`;
   }
   files = join(await corpusOf(documents), "*.md");
-  const session = await rag.openSession(options(await scratch("undisturbed")));
+  made = await scratch("undisturbed");
+  const session = await rag.openSession(options(made));
   const run = await rag.runDense(session, await rag.chunk(session, { files }));
   undisturbed = await vectorsOf(run);
   assert.ok(run.telemetry.batches.length > 60);
@@ -94,7 +104,7 @@ test("Stop: the cell rejects within 300 ms, the process is gone, and the cell ru
 });
 
 test("kill -9 of the notebook's process at several points: the next one goes on, and at most one batch is computed again", async (t) => {
-  for (const bytes of [2_000, 30_000, 90_000]) {
+  for (const bytes of [2_000, 20_000, 50_000]) {
     const dir = await scratch("kill");
     const script = `import(${JSON.stringify(index)}).then(async (rag) => {
       const session = await rag.openSession(${JSON.stringify(options(dir))});
@@ -139,6 +149,7 @@ test("a pass that goes on keeps the plan it began with, also under another token
 
 test("what decides a vector decides the run's id: pooling, prefixes and limits of a model's row", async () => {
   const dir = await scratch("row");
+  const files = join(await corpusOf(smallCorpus), "**/*.md");
   const folder = await modelsCopy();
   // It says how the model pools, and a row that says otherwise would be refused.
   await rm(join(folder, "rag-cells-sample-dense/1_Pooling"), { recursive: true });
@@ -168,7 +179,7 @@ test("what decides a vector decides the run's id: pooling, prefixes and limits o
 });
 
 test("rerun computes again, from nothing, and gives the same bytes", async () => {
-  const session = await rag.openSession(options(await scratch("rerun")));
+  const session = await rag.openSession(options(await copyOfMade("rerun")));
   const chunks = await rag.chunk(session, { files });
   const first = await rag.runDense(session, chunks);
   const again = await rag.runDense(session, chunks, { rerun: true });
@@ -179,7 +190,7 @@ test("rerun computes again, from nothing, and gives the same bytes", async () =>
 });
 
 test("a stopped rerun goes on when its cell is run again, and the old run stays until then", async () => {
-  const dir = await scratch("stopped-rerun");
+  const dir = await copyOfMade("stopped-rerun");
   const session = await rag.openSession(options(dir));
   const chunks = await rag.chunk(session, { files });
   const first = await rag.runDense(session, chunks);

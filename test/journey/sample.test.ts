@@ -39,7 +39,7 @@ test("the sample: enough of it, every judged section is there, and what each eng
     bm25: await rag.fuse(session, queries, [sparse], { sparse: ["bm25"] }),
   };
   const fused = await rag.fuse(session, queries, [dense, sparse]);
-  const ranked = await rag.rerank(session, fused, { candidates: 20 });
+  const ranked = await rag.rerank(session, fused, { candidates: 10 });
   assert.ok(ranked.kind === "rerank");
   Object.assign(lists, { fused, reranked: ranked });
   const metrics = (run: rag.FusedRun | rag.RerankRun) =>

@@ -13,7 +13,7 @@ const REAL: Partial<SimulatedGpu> = { compute: "model", speedup: 1000 };
 
 before(async () => {
   const documents: Record<string, string> = {};
-  for (let d = 0; d < 12; d++) {
+  for (let d = 0; d < 6; d++) {
     const sections = Array.from(
       { length: 8 },
       (_, s) =>

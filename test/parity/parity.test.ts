@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
 import * as rag from "../../dist/index.js";
@@ -25,7 +25,9 @@ let baseline = "";
 let side: MadeSide;
 
 before(async () => {
-  session = await rag.openSession(sampleOptions(await scratch("parity")));
+  // As the command does it.
+  const command = { dtype: "fp32", threads: 1, tokenBudget: 1024 } as const;
+  session = await rag.openSession(sampleOptions(await scratch("parity"), command));
   files = join(await corpusOf(smallCorpus), "**/*");
   baseline = join(await scratch("baseline"), "parity.json");
   const report = await rag.checkParity(session, { files, baseline, write: true });
@@ -33,9 +35,19 @@ before(async () => {
   side = await makeSide(session, await scratch("side"), { files }, false);
 });
 
+/** A copy of this package whose sample is the small corpus. */
+async function smallPackage(): Promise<string> {
+  const copy = await scratch("package");
+  for (const part of ["package.json", "dist", "notebooks/sample/models"])
+    await cp(join(root, part), join(copy, part), { recursive: true });
+  await cp(dirname(dirname(files)), join(copy, "notebooks/sample/corpus"), { recursive: true });
+  await symlink(join(root, "node_modules"), join(copy, "node_modules"));
+  return copy;
+}
+
 /** A stored baseline that was changed, in a file of its own. */
-async function changed(change: (stored: Baseline) => void, from = baseline): Promise<string> {
-  const stored = JSON.parse(await readFile(from, "utf8")) as Baseline;
+async function changed(change: (stored: Baseline) => void): Promise<string> {
+  const stored = JSON.parse(await readFile(baseline, "utf8")) as Baseline;
   change(stored);
   const path = join(await scratch("changed"), "parity.json");
   await writeFile(path, JSON.stringify(stored));
@@ -63,21 +75,18 @@ test("the sample collection: on and off are equal, and equal to the baseline in 
 });
 
 test("the command ends with 1 and names the first difference", async () => {
-  const path = await changed(
-    (stored) => {
-      const chunks = find(stored, /chunks\.jsonl/);
-      chunks.sha256 = "0".repeat(64);
-      chunks.rowHashes = otherHash(chunks.rowHashes as string, 41);
-    },
-    join(root, "test/golden/parity.json"),
-  );
-  const command = [join(root, "dist/cli/main.js"), "parity", "--baseline", path];
+  const path = await changed((stored) => {
+    const chunks = find(stored, /chunks\.jsonl/);
+    chunks.sha256 = "0".repeat(64);
+    chunks.rowHashes = otherHash(chunks.rowHashes as string, 4);
+  });
+  const command = [join(await smallPackage(), "dist/cli/main.js"), "parity", "--baseline", path];
   const { status, stdout } = spawnSync(process.execPath, command, { encoding: "utf8" });
   assert.equal(status, 1);
   assert.match(stdout, /parity +DIFFERS\n/);
   assert.match(
     stdout,
-    /first difference +chunk run, chunks\.jsonl: row 41, chunk chk-[0-9a-f]+, sha256\n +the stored baseline +0{64}\n/,
+    /first difference +chunk run, chunks\.jsonl: row 4, chunk chk-[0-9a-f]+, sha256\n +the stored baseline +0{64}\n/,
   );
 });
 

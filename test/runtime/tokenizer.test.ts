@@ -186,7 +186,7 @@ test("one huge word takes linear time in every family", async (t) => {
     byteLevel: await open(byteLevel(SUFFIX_TEMPLATE)),
   };
   for (const [name, tokenizer] of Object.entries(families)) {
-    const size = name === "wordPiece" ? 2_000_000 : 500_000;
+    const size = name === "wordPiece" ? 1_000_000 : 250_000;
     const part = seconds(() => assert.ok(tokenizer.count("a".repeat(size / 10)) > 0));
     const whole = seconds(() =>
       assert.equal(tokenizer.encode("a".repeat(size), 64).ids.length, name === "wordPiece" ? 3 : 64),
