@@ -41,8 +41,8 @@ const SMALLEST_TAIL = 1 / 8;
  * @param lengths tokens of a row
  */
 export function workQueue(pieces: readonly Piece[], lengths: (row: number) => number): WorkQueue {
-  // The next piece stands last, where it costs nothing to take.
-  const waiting = [...pieces].reverse();
+  // The next piece stands last, where it costs nothing to take; what was taken off its front is only counted.
+  const waiting = pieces.map((piece) => ({ piece, taken: 0 })).reverse();
   let rows = 0;
   let tokens = 0;
   const count = (piece: Piece, sign: 1 | -1) => {
@@ -51,44 +51,56 @@ export function workQueue(pieces: readonly Piece[], lengths: (row: number) => nu
   };
   for (const piece of pieces) count(piece, 1);
 
+  /** So many of the next rows, by themselves. */
+  const front = ({ piece, taken }: { piece: Piece; taken: number }, most: number): Piece => {
+    const next = piece.rows.slice(taken, taken + most);
+    return { ...piece, rows: next, length: taken === 0 ? piece.length : lengths(next[0] as number) };
+  };
+  const popFront = (): Piece | null => {
+    const next = waiting.pop();
+    return next ? front(next, next.piece.rows.length) : null;
+  };
+
   return {
     take(rowsFor, devices, accepts = () => true) {
-      const piece = waiting.at(-1);
-      if (!piece) return null;
-      if (piece.fixed) {
-        if (!accepts(piece)) return null;
-        waiting.pop();
-        count(piece, -1);
-        return piece;
+      const next = waiting.at(-1);
+      if (!next) return null;
+      const { piece } = next;
+      const { length } = front(next, 1);
+      let most = piece.rows.length;
+      if (!piece.fixed) {
+        const full = Math.max(1, rowsFor(length));
+        const share = devices > 1 ? tokens / (2 * devices * Math.max(1, length)) : full;
+        const fair = Math.ceil(Math.max(Math.min(full, share), full * SMALLEST_TAIL));
+        most = rowsWithoutPadding(front(next, fair).rows.map(lengths), 0, fair);
       }
-      const full = Math.max(1, rowsFor(piece.length));
-      const share = devices > 1 ? tokens / (2 * devices * Math.max(1, piece.length)) : full;
-      const most = Math.ceil(Math.max(Math.min(full, share), full * SMALLEST_TAIL));
-      const all = piece.rows.slice(0, most).map(lengths);
-      const [taken, rest] = cut(piece, rowsWithoutPadding(all, 0, most), lengths);
+      const taken = front(next, most);
       if (!accepts(taken)) return null;
-      waiting.pop();
-      if (rest) waiting.push(rest);
+      next.taken += taken.rows.length;
+      if (next.taken === piece.rows.length) waiting.pop();
       count(taken, -1);
       return taken;
     },
     defer(longerThan) {
       const later: Piece[] = [];
-      for (let piece = waiting.at(-1); piece && piece.length > longerThan; piece = waiting.at(-1)) {
-        waiting.pop();
-        const rows = piece.rows.findIndex((row) => lengths(row) <= longerThan);
-        const [long, rest] = cut(piece, rows < 0 ? piece.rows.length : rows, lengths);
-        later.push(long);
+      for (let piece = popFront(); piece; piece = popFront()) {
+        if (piece.length <= longerThan) {
+          waiting.push({ piece, taken: 0 });
+          break;
+        }
+        const long = piece.rows.findIndex((row) => lengths(row) <= longerThan);
+        const [first, rest] = cut(piece, long < 0 ? piece.rows.length : long, lengths);
+        later.push(first);
         if (rest) {
-          waiting.push(rest);
+          waiting.push({ piece: rest, taken: 0 });
           break;
         }
       }
-      waiting.unshift(...later.reverse());
+      waiting.unshift(...later.reverse().map((piece) => ({ piece, taken: 0 })));
     },
     giveBack(...back) {
       for (const piece of [...back].reverse()) {
-        waiting.push(piece);
+        waiting.push({ piece, taken: 0 });
         count(piece, 1);
       }
     },

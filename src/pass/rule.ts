@@ -10,7 +10,7 @@ import type { BatchSeconds } from "./take.js";
 const CPU_ROWS = 256;
 
 /**
- * How long a GPU's batch is to take: what passes between two, some 25 ms, is then a small share, and what a kill costs is
+ * How long a GPU's batch is to take: what passes between two, some 10 ms, is then a small share, and what a kill costs is
  * small too. Where it is not known yet what it takes, little more than a reading of memory needs to come.
  */
 const ON_GPU: BatchSeconds = { known: 1.5, unread: 0.3 };

@@ -5,6 +5,7 @@
  *
  *     npm run bench:pair
  *     npm run bench:pair -- --seconds 60      # longer passes
+ *     npm run bench:pair -- --shapes 6x384,12x768
  */
 import { parseArgs } from "node:util";
 import { secondsOf } from "../../dist/core/batch-cost.js";
@@ -14,17 +15,22 @@ import { random } from "../lib/random.ts";
 import { simulatedPass } from "../pass/lib/simulated-pass.ts";
 import { BASE, MIB } from "../runtime/lib/simulated.ts";
 
-const { values } = parseArgs({ options: { seconds: { type: "string", default: "40" } } });
+const { values } = parseArgs({
+  options: { seconds: { type: "string", default: "40" }, shapes: { type: "string" } },
+});
 const wanted = Number(values.seconds);
 const NAIVE_ROWS = 32;
 
 const T4: Partial<SimulatedGpu> = { flops: 22e12, halfTokens: 1000, launchSeconds: 0.004, speedup: 1 };
-const shapes: readonly (readonly [string, ModelShape])[] = [
+const all: readonly (readonly [string, ModelShape])[] = [
   ["6 x 384", { ...BASE, layers: 6, hidden: 384, intermediate: 1536, weightBytes: 45 * MIB }],
   ["12 x 384", { ...BASE, hidden: 384, intermediate: 1536, weightBytes: 67 * MIB }],
   ["12 x 768", BASE],
   ["24 x 1024", { ...BASE, layers: 24, hidden: 1024, heads: 16, intermediate: 4096, weightBytes: 670 * MIB }],
 ];
+
+const named = values.shapes?.split(",");
+const shapes = all.filter(([name]) => named === undefined || named.includes(name.replaceAll(" ", "")));
 
 /** Lengths as those of text chunks are spread: most near the middle, some short, few at the limit. */
 function lengthsOf(count: number, seed: number): number[] {

@@ -175,3 +175,18 @@ test("a process that comes near the cap while it loads is ended at once, and not
   await assert.rejects(loading, { code: "inference_process_died", message: /11\.6 GB were in use/ });
   await member.end();
 });
+
+test("a process that goes when all of its batch had come back costs a fresh one, and nothing is computed again", async () => {
+  let batch = 0;
+  const { events, batches } = await driveOne(await memberOn([], 30), (real) => ({
+    ...real,
+    async compute(microBatches, came) {
+      const failure = await real.compute(microBatches, came);
+      if (++batch !== 2) return failure;
+      real.kill("it was seen no more");
+      return real.compute(microBatches, came);
+    },
+  }));
+  assert.deepEqual(events, ["restarted 0"]);
+  assert.equal(batches.join().split(",").length, 16);
+});
