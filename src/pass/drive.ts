@@ -105,7 +105,8 @@ export async function driveAll(input: DriveInput): Promise<readonly FailedRow[]>
         writes.push(write);
         seconds.push(report.seconds);
       });
-      const ahead = takeFor(member);
+      // What is tried again comes before what was taken earlier.
+      const ahead = claims.get(member) ?? takeFor(member);
       if (ahead) claims.set(member, ahead);
       change();
       const failure = await computing.catch((cause: unknown) => cause);

@@ -137,6 +137,17 @@ test("where a process dies with a batch, each micro-batch of it is tried again b
   assert.deepEqual(batches.join().split(","), new Array(16).fill("4"));
 });
 
+test("what a device had taken ahead is not lost while it tries several micro-batches again", async () => {
+  // Four in a batch: the fourth batch is lost when the next one is ready and others wait.
+  const { events, batches } = await driveOne(await memberOn([{ batch: 6, kind: "crash" }], 30), (real) => ({
+    ...real,
+    batchSeconds: (rows, length) => 4 * (real.secondsFor(rows, length) ?? 0),
+  }));
+  assert.equal(events.length, 1);
+  assert.match(events[0] ?? "", /^restarted/);
+  assert.deepEqual(batches.join().split(","), new Array(16).fill("4"));
+});
+
 test("one that takes every process with it ends the pass, after as many as one batch may cost", async () => {
   const member = await memberOn([{ batch: 4, kind: "crash", times: 3 }], 30);
   await assert.rejects(driveOne(member), { code: "inference_process_died" });
