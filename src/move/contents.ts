@@ -6,7 +6,7 @@ import { sessionNotPackable } from "../core/errors.js";
 import type { PackedRunRecord } from "../schema/session-pack.js";
 import type { StageName } from "../schema/types.js";
 import { ASIDE } from "../store/atomic.js";
-import { countFrames } from "../store/journal.js";
+import { countBatches } from "../store/journal.js";
 import { GPU_LEDGER, JOURNAL_ENDING, MOVED_VECTORS, runOf } from "../store/layout.js";
 import type { RunStore } from "../store/runs.js";
 
@@ -64,7 +64,7 @@ export async function sessionContents(
     if (role === null || role === "session") continue;
     const key = `${role.stage}/${role.id}/${role.state}`;
     const run = runs.get(key) ?? { ...role, state: await stateOf(store, role), batches: 0 };
-    const batches = path.endsWith(JOURNAL_ENDING) ? await countFrames(`${dir}/${path}`) : 0;
+    const batches = path.endsWith(JOURNAL_ENDING) ? await countBatches(`${dir}/${path}`) : 0;
     runs.set(key, { ...run, batches: run.batches + batches });
   }
   return { files, runs: [...runs.values()], leftOut };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { RunState } from "../schema/run-types.js";
 import type { StageName } from "../schema/types.js";
 import { diskUsage } from "./disk.js";
-import { countFrames } from "./journal.js";
+import { countBatches } from "./journal.js";
 import { JOURNAL_ENDING, runOf } from "./layout.js";
 import type { RunStore } from "./runs.js";
 
@@ -61,6 +61,6 @@ async function lookInto(
 async function batchesIn(dir: string): Promise<number> {
   let batches = 0;
   for (const name of await readdir(dir))
-    if (name.endsWith(JOURNAL_ENDING)) batches += await countFrames(join(dir, name));
+    if (name.endsWith(JOURNAL_ENDING)) batches += await countBatches(join(dir, name));
   return batches;
 }

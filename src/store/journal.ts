@@ -196,8 +196,11 @@ async function readFrames<M>(file: FileHandle, size: number, at: number): Promis
   return { frames, end };
 }
 
-/** How many frames a journal holds, under whatever key, by their heads alone. Nothing is written; 0 for a file that is no journal. */
-export async function countFrames(path: string): Promise<number> {
+/**
+ * How many batches a journal holds, under whatever key. Frames whose record names the same device and batch are one; others,
+ * such as blocks of kept rows, count each. Nothing is written, and checksums are not computed; 0 for a file that is no journal.
+ */
+export async function countBatches(path: string): Promise<number> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
@@ -205,16 +208,27 @@ export async function countFrames(path: string): Promise<number> {
     const lineEnd = start.indexOf(10);
     const header = lineEnd < 0 ? null : parseHead(start.toString("utf8", 0, lineEnd));
     if (header?.schema !== SCHEMA) return 0;
-    let frames = 0;
+    const batches = new Set<string>();
     for (let at = lineEnd + 1 + header.bytes + 1; at + HEAD <= size; ) {
       const head = await readExactly(file, at, HEAD);
-      at += HEAD + head.readUInt32LE(4) + head.readUInt32LE(8);
-      if (head.readUInt32LE(0) !== MAGIC || at > size) break;
-      frames++;
+      const metaBytes = head.readUInt32LE(4);
+      const next = at + HEAD + metaBytes + head.readUInt32LE(8);
+      if (head.readUInt32LE(0) !== MAGIC || next > size) break;
+      batches.add(batchOf(await readExactly(file, at + HEAD, metaBytes)) ?? `frame ${at}`);
+      at = next;
     }
-    return frames;
+    return batches.size;
   } finally {
     await file.close();
+  }
+}
+
+function batchOf(json: Buffer): string | null {
+  try {
+    const { record } = JSON.parse(json.toString("utf8")) as { record?: { device?: string; batch?: number } | null };
+    return record?.batch === undefined ? null : `batch ${record.batch} of ${record.device}`;
+  } catch {
+    return null;
   }
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { countFrames, openJournal } from "../../dist/store/journal.js";
+import { countBatches, openJournal } from "../../dist/store/journal.js";
 import { scratch } from "../lib/sample.ts";
 
 interface Meta {
@@ -44,7 +44,7 @@ test("cut at every byte, it keeps exactly the whole frames and goes on", async (
   const path = join(await scratch("journal"), "x.journal");
   for (let cut = 0; cut <= whole.length; cut++) {
     await writeFile(path, whole.subarray(0, cut));
-    const counted = await countFrames(path);
+    const counted = await countBatches(path);
     const journal = await openJournal<Meta, Plan>(path, "key-a", other);
     ends.push(journal.frames.length);
     assert.equal(counted, journal.frames.length);
@@ -110,4 +110,22 @@ test("a plan that can't be made leaves a journal that is begun anew", async () =
   const journal = await openJournal<Meta, Plan>(path, "key-a", async () => plan);
   assert.deepEqual(journal.plan, plan);
   await journal.close();
+});
+
+test("frames that are appended together are each there, and those of one batch count once", async () => {
+  interface Recorded {
+    readonly record: { readonly device: string; readonly batch: number } | null;
+  }
+  const path = join(await scratch("journal"), "x.journal");
+  const journal = await openJournal<Recorded, Plan>(path, "key-a", async () => plan);
+  const entry = (record: Recorded["record"], fill: number) => ({ meta: { record }, payload: Buffer.alloc(50, fill) });
+  await journal.append(entry({ device: "cuda:0", batch: 0 }, 1), entry({ device: "cuda:1", batch: 0 }, 2));
+  await journal.append(entry({ device: "cuda:0", batch: 0 }, 3), entry(null, 4), entry(null, 5));
+  await journal.append(entry({ device: "cuda:0", batch: 4 }, 6));
+  await journal.close();
+  const again = await openJournal<Recorded, Plan>(path, "key-a", async () => assert.fail("it is there"));
+  for (let i = 0; i < 6; i++) assert.deepEqual(await again.read(i), Buffer.alloc(50, i + 1));
+  assert.equal(again.frames.length, 6);
+  await again.close();
+  assert.equal(await countBatches(path), 5);
 });
