@@ -39,7 +39,8 @@ export interface Execution {
 
 /** tslab refuses cells for 200 ms after one that failed. */
 const ABORT_PATIENCE_MS = 2000;
-const INTERRUPT_PATIENCE_MS = 3000;
+/** An interrupt that comes while a cell is compiled, or just as its first part ends, can be lost: it is sent again. */
+const [INTERRUPTS, INTERRUPT_PATIENCE_MS] = [5, 1000];
 const SHUTDOWN_PATIENCE_MS = 2000;
 
 /**
@@ -185,8 +186,11 @@ export class Kernel {
     try {
       const inTime = await Promise.race([answer, wait(timeoutMs)]);
       if (inTime !== null) return { reply: inTime, overtime: null };
-      this.interrupt();
-      const reply = await Promise.race([answer, wait(INTERRUPT_PATIENCE_MS)]);
+      let reply: Message["content"] | null = null;
+      for (let sent = 0; sent < INTERRUPTS && reply === null; sent++) {
+        this.interrupt();
+        reply = await Promise.race([answer, wait(INTERRUPT_PATIENCE_MS)]);
+      }
       const limit = `longer than ${timeoutMs / 1000} s`;
       if (reply !== null) return { reply, overtime: `The cell took ${limit} and was interrupted.` };
       this.#channel.fail(kernelStuck(`ran a cell for ${limit} and could not be interrupted, so it was killed`));
