@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +11,7 @@ import { usableDevices } from "../../dist/runtime/devices/resolve.js";
 import type { UsableDevice } from "../../dist/runtime/devices/types.js";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import { simulatedDevices } from "../../dist/runtime/simulated/devices.js";
-import { gpuFolder, holdings } from "../../dist/runtime/simulated/ledger.js";
+import { gpuFolder, holdings, openLedger, sharedClock } from "../../dist/runtime/simulated/ledger.js";
 import type { DenseBatch, SparseBatch, TokenBatch } from "../../dist/runtime/types.js";
 import { goneWithin } from "./lib/processes.ts";
 import { normals, seeded } from "./lib/random.ts";
@@ -327,6 +327,24 @@ test("time goes by the model's arithmetic, and not in the processor", async () =
   } finally {
     await encoder.close();
   }
+});
+
+test("a batch counts as use with the time that it took, also where that is more or less than the simulated one", async () => {
+  const stateDir = scratch();
+  mkdirSync(gpuFolder(stateDir, 0));
+  const ledger = openLedger(stateDir, 0, 1e9);
+  const used = () => holdings(gpuFolder(stateDir, 0))[0]?.busyMs ?? Number.NaN;
+  ledger.busy(true);
+  await sleep(30);
+  const before = used();
+  ledger.busy(true, sharedClock() - 10);
+  const after = used();
+  assert.ok(before >= 25 && after >= before, `${before}, then ${after}`);
+  await sleep(20);
+  assert.equal(used(), after, "it is over");
+  ledger.busy(true, sharedClock() + 20);
+  await sleep(60);
+  assert.ok(Math.abs(used() - after - 20) < 1, `${used() - after} ms, and not for longer`);
 });
 
 test("the use of a GPU is seen while it computes, and none when it does not", async () => {

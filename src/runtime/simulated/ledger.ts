@@ -131,7 +131,9 @@ export function openLedger(stateDir: string, index: number, memoryBytes: number)
     nextLoad: () => appendRecord(join(folder, "loads")),
     busy(computes, until = null) {
       const now = sharedClock();
-      write({ ...page, busyMs: page.busyMs + underWay(page, now), since: computes ? now : null, until });
+      // A model that is computed for real can take longer than the simulated time: that is over by now.
+      const goesOn = computes && (until === null || until > now);
+      write({ ...page, busyMs: page.busyMs + underWay(page, now), since: goesOn ? now : null, until });
     },
   };
 }
