@@ -6,7 +6,7 @@ import { sessionNotPackable } from "../core/errors.js";
 import type { PackedRunRecord } from "../schema/session-pack.js";
 import type { StageName } from "../schema/types.js";
 import { ASIDE } from "../store/atomic.js";
-import { countBatches } from "../store/journal.js";
+import { countBatches } from "../store/journal-format.js";
 import { GPU_LEDGER, JOURNAL_ENDING, MOVED_VECTORS, runOf } from "../store/layout.js";
 import type { RunStore } from "../store/runs.js";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { RunState } from "../schema/run-types.js";
 import type { StageName } from "../schema/types.js";
 import { diskUsage } from "./disk.js";
-import { countBatches } from "./journal.js";
+import { countBatches } from "./journal-format.js";
 import { JOURNAL_ENDING, runOf } from "./layout.js";
 import type { RunStore } from "./runs.js";
 

@@ -16,9 +16,10 @@ import { quantile } from "../../dist/core/stats.js";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import { packOutput, splitRows } from "../../dist/runtime/row-bytes.js";
 import type { KeptRows } from "../../dist/schema/kept-rows.js";
-import { openVectorCache, type VectorSpace } from "../../dist/store/vector-cache.js";
+import { openVectorCache } from "../../dist/store/vector-cache.js";
 import { random } from "../lib/random.ts";
 import { watchHolding, watchLateness } from "../runtime/lib/lateness.ts";
+import { space as usual } from "../store/lib/cache-rows.ts";
 import { writeDenseBench } from "./lib/dense-model.ts";
 import { ours } from "./lib/ours.ts";
 
@@ -41,19 +42,7 @@ const [count, rounds, threads, budget, many] = [
 
 const DIM = 384;
 const BLOCK = 2048;
-const space: VectorSpace = {
-  model: "bench",
-  fingerprint: "0".repeat(64),
-  dtype: "fp32",
-  device: "cpu",
-  pooling: "mean",
-  normalize: true,
-  prefix: "",
-  maxTokens: 256,
-  output: "dense",
-  width: DIM,
-  encoder: "bench",
-};
+const space = { ...usual, model: "bench", width: DIM };
 const folder = mkdtempSync(join(tmpdir(), "rag-cells-bench-"));
 const figures: Record<string, number> = {};
 try {

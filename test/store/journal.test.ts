@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { countBatches, openJournal } from "../../dist/store/journal.js";
+import { openJournal } from "../../dist/store/journal.js";
+import { countBatches } from "../../dist/store/journal-format.js";
 import { scratch } from "../lib/sample.ts";
 
 interface Meta {
