@@ -149,6 +149,7 @@ async function computeOn(
       ...input,
       devices,
       tuning: tuned ? openTuning(work, input, longest) : null,
+      happened: writer.event,
       computed: () => journal.frames.slice(before).flatMap(({ meta }) => meta.record ?? []),
     };
     const failed = await withFleet(work, fleetInput, ({ members, event }) =>

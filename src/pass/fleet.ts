@@ -17,6 +17,8 @@ export interface FleetInput extends PassInput {
   readonly devices: readonly UsableDevice[];
   /** Finds out how large batches may be; null where that is planned. */
   readonly tuning: Tuning | null;
+  /** Told what happens on a device, until all are given back. */
+  readonly happened: (event: DeviceEvent) => void;
   /** What was computed since the fleet was opened, for its reports. */
   readonly computed: () => readonly MicroBatchRecord[];
 }
@@ -43,7 +45,7 @@ export async function withFleet<T>(work: StageWork, input: FleetInput, use: (fle
   const { settings, model, stage, devices } = input;
   const { recorder, signal } = work;
   const limits = limitsOf(settings.memoryCapBytes);
-  const event: Fleet["event"] = (what) => recorder.event({ ...what, model: model.card.key });
+  const event: Fleet["event"] = (what) => input.happened(recorder.event({ ...what, model: model.card.key }));
   for (const device of devices) {
     const { weightBytes } = model.shape;
     const limitBytes = usableBytes(device, limits);

@@ -1,20 +1,22 @@
 import { stopped } from "../core/errors.js";
 import { joinRows, packOutput, type RowKind, splitRows } from "../runtime/row-bytes.js";
 import type { DenseBatch, SparseBatch, TokenBatch, TokenizedText } from "../runtime/types.js";
+import type { DeviceEvent } from "../schema/device-types.js";
 import type { StageWork } from "../stage/work.js";
 import type { Journal } from "../store/journal.js";
 import type { MemorySample, MicroBatchRecord } from "../telemetry/recorder.js";
 import type { PassInput, PreparedRow } from "./input.js";
 import type { PassPlan } from "./plan.js";
 
-/** What the journal says of one micro-batch, or of one block of kept rows. */
+/** What the journal says of one micro-batch, of one block of kept rows, or of something that happened on a device. */
 export interface PassFrame {
-  /** The rows in the payload, in its order; none where a block is gone altogether. */
+  /** The rows in the payload, in its order; none where a block is gone altogether, or for an event. */
   readonly rows: readonly number[];
   /** Which block of kept rows it is; null for rows that the model computed. */
   readonly block: number | null;
   /** What the model computed for it; null for a block. */
   readonly record: MicroBatchRecord | null;
+  readonly event: DeviceEvent | null;
   readonly memory: MemorySample | null;
 }
 
@@ -40,7 +42,7 @@ export async function fillBlocks(work: StageWork, input: PassInput, journal: Pas
     const there = rows.filter((_, i) => found[i]);
     const payloads = found.filter((row) => row !== null);
     const payload = there.length > 0 ? joinRows(payloads, kind) : new Uint8Array();
-    const frame = { rows: there, block, record: null, memory: null };
+    const frame = { rows: there, block, record: null, event: null, memory: null };
     await work.recorder.timed("journal", () => journal.append({ meta: frame, payload }));
   }
 }
@@ -70,13 +72,15 @@ export interface FrameWriter {
   begin(): number;
   /** Journals rows that were computed at once; durable when it resolves. What comes while others are written is written and synced together. */
   write(piece: PreparedPiece, computed: ComputedRows): Promise<void>;
-  /** Resolves when every row is kept that is to be kept. */
+  /** Journals what happened on a device, so that a run that goes on tells it too. Where that fails, the next rows fail with the reason. */
+  event(event: DeviceEvent): void;
+  /** Resolves when everything is written, and every row kept that is to be kept. */
   settle(): Promise<void>;
 }
 
-/** Rows that wait to be written. */
+/** Rows, or an event, that wait to be written. */
 interface Waiting {
-  readonly piece: PreparedPiece;
+  readonly piece: PreparedPiece | null;
   readonly meta: PassFrame;
   readonly payload: Uint8Array;
   readonly resolve: () => void;
@@ -98,13 +102,14 @@ export function frameWriter(
   const keep = async (entries: readonly Waiting[]) => {
     if (!kept) return;
     for (const { piece, payload } of entries) {
+      if (!piece) continue;
       const rows = splitRows(payload, kindOf(input), piece.rows.length);
       await work.recorder.timed("keep", () => kept.keep(hashesOf(piece.prepared), rows));
     }
   };
   const append = async (entries: readonly Waiting[]) => {
     await work.recorder.timed("journal", () => journal.append(...entries));
-    written(entries.reduce((sum, { piece }) => sum + piece.rows.length, 0));
+    written(entries.reduce((sum, { meta }) => sum + meta.rows.length, 0));
     // One step behind at most: the next rows may be computed meanwhile.
     await keeping;
     keeping = keep(entries);
@@ -124,6 +129,11 @@ export function frameWriter(
     }
     writing = null;
   };
+  const enqueue = (entry: Omit<Waiting, "resolve" | "reject">): Promise<void> =>
+    new Promise((resolve, reject) => {
+      queue.push({ ...entry, resolve, reject });
+      writing ??= writeAll();
+    });
   return {
     begin: () => journal.frames.length,
     write(piece, { output, seconds, device, batch, memory }) {
@@ -140,13 +150,16 @@ export function frameWriter(
         },
         memory,
       );
-      const entry = { piece, meta: { rows, block: null, record, memory }, payload: packOutput(output) };
-      return new Promise((resolve, reject) => {
-        queue.push({ ...entry, resolve, reject });
-        writing ??= writeAll();
-      });
+      return enqueue({ piece, meta: { rows, block: null, record, event: null, memory }, payload: packOutput(output) });
     },
-    settle: () => keeping,
+    event(event) {
+      const meta = { rows: [], block: null, record: null, event, memory: null };
+      enqueue({ piece: null, meta, payload: new Uint8Array() }).catch(() => {});
+    },
+    async settle() {
+      await writing;
+      await keeping;
+    },
   };
 }
 

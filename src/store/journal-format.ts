@@ -97,7 +97,7 @@ async function readFrames<M>(file: FileHandle, size: number, at: number): Promis
 
 /**
  * How many batches a journal holds, under whatever key. Frames whose record names the same device and batch are one; others,
- * such as blocks of kept rows, count each. Nothing is written, and checksums are not computed; 0 for a file that is no journal.
+ * such as blocks of kept rows, count each, and those that tell an event do not. Nothing is written, and checksums are not computed; 0 for a file that is no journal.
  */
 export async function countBatches(path: string): Promise<number> {
   const file = await open(path, "r");
@@ -113,7 +113,8 @@ export async function countBatches(path: string): Promise<number> {
       const metaBytes = head.readUInt32LE(4);
       const next = at + HEAD + metaBytes + head.readUInt32LE(8);
       if (head.readUInt32LE(0) !== MAGIC || next > size) break;
-      batches.add(batchOf(await readExactly(file, at + HEAD, metaBytes)) ?? `frame ${at}`);
+      const { record, event } = metaOf(await readExactly(file, at + HEAD, metaBytes));
+      if (!event) batches.add(record ? `batch ${record.batch} of ${record.device}` : `frame ${at}`);
       at = next;
     }
     return batches.size;
@@ -122,12 +123,16 @@ export async function countBatches(path: string): Promise<number> {
   }
 }
 
-function batchOf(json: Buffer): string | null {
+interface CountedMeta {
+  readonly record?: { readonly device: string; readonly batch: number } | null;
+  readonly event?: object | null;
+}
+
+function metaOf(json: Buffer): CountedMeta {
   try {
-    const { record } = JSON.parse(json.toString("utf8")) as { record?: { device?: string; batch?: number } | null };
-    return record?.batch === undefined ? null : `batch ${record.batch} of ${record.device}`;
+    return JSON.parse(json.toString("utf8")) as CountedMeta;
   } catch {
-    return null;
+    return {};
   }
 }
 

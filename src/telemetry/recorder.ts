@@ -8,6 +8,7 @@ export interface Recorder {
   now(): number;
   /** Takes over what an interrupted attempt had journaled; later times continue behind it. */
   takeOver(record: MicroBatchRecord, memory: MemorySample | null): void;
+  takeOverEvent(event: DeviceEvent): void;
   /** Adds what was computed at once to its batch. */
   microBatch(record: Omit<MicroBatchRecord, "at">, memory: MemorySample | null): MicroBatchRecord;
   /** Adds seconds to a phase. */
@@ -19,7 +20,7 @@ export interface Recorder {
   /** What a device did in a pass, its turns on it, and what happened there. */
   device(report: DeviceReport): void;
   lease(event: LeaseEvent): void;
-  event(event: Omit<DeviceEvent, "at">): void;
+  event(event: Omit<DeviceEvent, "at">): DeviceEvent;
   /** What happened on devices so far. */
   events(): readonly DeviceEvent[];
   finish(): StageTelemetry;
@@ -93,6 +94,10 @@ export function startRecorder(start: number = performance.now()): Recorder {
       addTo(batches, record);
       if (reading) sample(before, record.device, record.at, reading);
     },
+    takeOverEvent(event) {
+      earlier = Math.max(earlier, event.at);
+      events.push(event);
+    },
     microBatch(record, reading) {
       const full = { ...record, at: now() };
       addTo(batches, full);
@@ -113,7 +118,11 @@ export function startRecorder(start: number = performance.now()): Recorder {
     memory: (series) => add(sampled, series),
     device: (report) => devices.push(report),
     lease: (event) => leases.push(event),
-    event: (event) => events.push({ ...event, at: now() }),
+    event(event) {
+      const full = { ...event, at: now() };
+      events.push(full);
+      return full;
+    },
     events: () => events,
     finish: () => finished([...batches.values()]),
   };

@@ -205,7 +205,7 @@ test("a device on which no row fits, though figures say that it should, is an er
   );
 });
 
-test("batches that an interrupted attempt had cut are told by the attempt that ends the pass", async () => {
+test("what happened in an interrupted attempt, and the batches that it had cut, are told by the attempt that ends the pass", async () => {
   const settings = { tokenBudget: 4096 };
   const faults: SimulatedFault[] = [{ batch: 2, kind: "out_of_memory" }];
   const cut = await simulatedPass({
@@ -218,8 +218,11 @@ test("batches that an interrupted attempt had cut are told by the attempt that e
   assert.deepEqual(kinds(cut), ["halved"]);
   const goneOn = await simulatedPass({ gpus: [FAST], lengths, settings, dir: cut.dir });
   whole(goneOn);
-  assert.deepEqual(kinds(goneOn), []);
+  assert.deepEqual(goneOn.telemetry.events, cut.telemetry.events);
+  assert.ok((goneOn.telemetry.batches.at(-1)?.at as number) > (cut.telemetry.events[0]?.at as number));
   assert.ok(goneOn.notes.includes("plan_changed"), `${goneOn.notes}`);
   const again = await simulatedPass({ gpus: [FAST], lengths, settings, dir: cut.dir });
   assert.ok(again.notes.includes("plan_changed"), "nothing is left to compute");
+  assert.deepEqual(kinds(again), ["halved"]);
+  assert.equal(again.resumed, goneOn.telemetry.batches.length, "an event is no batch");
 });

@@ -113,9 +113,10 @@ test("a plan that can't be made leaves a journal that is begun anew", async () =
   await journal.close();
 });
 
-test("frames that are appended together are each there, and those of one batch count once", async () => {
+test("frames that are appended together are each there, those of one batch count once, and an event is no batch", async () => {
   interface Recorded {
     readonly record: { readonly device: string; readonly batch: number } | null;
+    readonly event?: object;
   }
   const path = join(await scratch("journal"), "x.journal");
   const journal = await openJournal<Recorded, Plan>(path, "key-a", async () => plan);
@@ -123,10 +124,12 @@ test("frames that are appended together are each there, and those of one batch c
   await journal.append(entry({ device: "cuda:0", batch: 0 }, 1), entry({ device: "cuda:1", batch: 0 }, 2));
   await journal.append(entry({ device: "cuda:0", batch: 0 }, 3), entry(null, 4), entry(null, 5));
   await journal.append(entry({ device: "cuda:0", batch: 4 }, 6));
+  await journal.append({ meta: { record: null, event: { kind: "halved" } }, payload: Buffer.alloc(0) });
   await journal.close();
   const again = await openJournal<Recorded, Plan>(path, "key-a", async () => assert.fail("it is there"));
   for (let i = 0; i < 6; i++) assert.deepEqual(await again.read(i), Buffer.alloc(50, i + 1));
-  assert.equal(again.frames.length, 6);
+  assert.deepEqual(await again.read(6), Buffer.alloc(0));
+  assert.equal(again.frames.length, 7);
   await again.close();
   assert.equal(await countBatches(path), 5);
 });
