@@ -13,7 +13,7 @@ export interface DriveInput extends Omit<RecoveryInput, "over"> {
   /** Names the model in errors. */
   readonly model: string;
   readonly prepare: (rows: readonly number[]) => Promise<PreparedPiece>;
-  readonly writer: FrameWriter;
+  readonly writer: Pick<FrameWriter, "begin" | "write">;
   /** Whether no device may begin another batch; those under way are finished. Absent for never. */
   readonly over?: () => boolean;
 }

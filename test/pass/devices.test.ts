@@ -172,6 +172,30 @@ test("memory near the cap: the process is ended, the batch is cut, and the pass 
   );
 });
 
+test("more than the cap is recorded each time that it is seen, with the time and the bytes, and an attempt that is interrupted loses none of it", async () => {
+  const faults: SimulatedFault[] = [
+    { batch: 2, kind: "leak", bytes: 12.4e9 },
+    { batch: 5, kind: "leak", bytes: 12.4e9 },
+  ];
+  const options = { lengths: lengths.slice(0, 90), settings: { tokenBudget: 2048 } };
+  const seen = (result: SimulatedResult) => result.telemetry.events.filter(({ kind }) => kind === "violation");
+  const first = await simulatedPass({ ...options, gpus: [{ speedup: 0.05, faults }], due: (done) => done >= 45 });
+  assert.equal(first.error?.code, "stopped");
+  assert.deepEqual(
+    kinds(first).map((kind) => (kind === "halved" || kind === "new_process" ? "tried again" : kind)),
+    ["violation", "watchdog", "tried again", "violation", "watchdog", "tried again"],
+  );
+  for (const { words, rows, at } of seen(first)) {
+    assert.match(words, /^1[23]\.\d\d GB were in use, more than the cap of 12\.0 GB$/);
+    assert.ok(rows === 0 && at > 0);
+  }
+  const series = first.telemetry.memory.find(({ device }) => device === "simulated:0");
+  assert.ok((series?.peakBytes as number) > 12e9, "a peak is a peak");
+  const second = await simulatedPass({ ...options, gpus: [FAST], dir: first.dir });
+  whole(second);
+  assert.deepEqual(seen(second), seen(first));
+});
+
 test("what a pass found about its batches is kept for the next one, which begins with it", async () => {
   const many = Array.from({ length: 3000 }, (_, i) => 64 + (i % 60));
   const gpus = [{ speedup: 3, product: `T4 that is known ${process.pid}` }];

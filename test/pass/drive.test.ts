@@ -66,7 +66,6 @@ test("a process that can make no new session is ended, and the batch gets its fr
       writer: {
         begin: () => 0,
         write: async ({ rows }) => void done.push(...rows),
-        settle: async () => {},
       },
       rules: { cut: true, restart: true },
       event: ({ kind }) => void events.push(kind),
@@ -105,7 +104,6 @@ async function driveOne(real: Member, change: (member: Member) => Member = (memb
           batches[batch] = batches[batch] ? `${batches[batch]},${piece.rows.length}` : `${piece.rows.length}`;
           rows.push(...piece.rows);
         },
-        settle: async () => {},
       },
       rules: { cut: true, restart: true },
       event: ({ kind, rows }) => void events.push(`${kind} ${rows}`),
@@ -200,4 +198,67 @@ test("a process that goes when all of its batch had come back costs a fresh one,
   }));
   assert.deepEqual(events, ["restarted 0"]);
   assert.equal(batches.join().split(",").length, 16);
+});
+
+test("what a device had taken ahead is computed by one that is free, in micro-batches of that one's size", async () => {
+  const [large, small] = [await memberOn([]), await memberOn([])];
+  const rows = Array.from({ length: 40 }, (_, row) => row);
+  const done: number[] = [];
+  const ofSmall: number[] = [];
+  let release: () => void = () => {};
+  const others = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const members: Member[] = [
+    {
+      ...large,
+      rowsFor: () => 16,
+      // It is at its first batch until all the rest is done, what it had taken ahead too.
+      async compute(microBatches, came) {
+        await others;
+        return large.compute(microBatches, came);
+      },
+    },
+    {
+      ...small,
+      compute(microBatches, came) {
+        ofSmall.push(...microBatches.map((batch) => batch.rows));
+        return small.compute(microBatches, came);
+      },
+    },
+  ];
+  try {
+    const failed = await driveAll({
+      model: "test-model",
+      members,
+      queue: workQueue([{ rows, length: LENGTH, fixed: false, restarts: 0 }], () => LENGTH),
+      lengths: () => LENGTH,
+      prepare,
+      writer: {
+        begin: () => 0,
+        async write(piece) {
+          done.push(...piece.rows);
+          // The large one has taken a quarter of the queue.
+          if (done.length === 30) release();
+        },
+      },
+      rules: { cut: true, restart: true },
+      event: ({ kind }) => assert.fail(kind),
+    });
+    assert.deepEqual(failed, []);
+  } finally {
+    await Promise.all([large.end(), small.end()]);
+  }
+  assert.deepEqual(
+    done.sort((a, b) => a - b),
+    rows,
+  );
+  assert.equal(
+    ofSmall.reduce((sum, count) => sum + count, 0),
+    30,
+  );
+  assert.ok(
+    ofSmall.every((count) => count <= 4),
+    `${ofSmall}`,
+  );
 });
