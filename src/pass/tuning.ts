@@ -1,6 +1,7 @@
 import { limitsOf } from "../budget/limits.js";
 import { openBudget } from "../budget/open.js";
 import type { BatchBudget, RememberedBudget } from "../budget/types.js";
+import { RagError } from "../core/errors.js";
 import type { UsableDevice } from "../runtime/devices/types.js";
 import type { StageWork } from "../stage/work.js";
 import type { PassInput } from "./input.js";
@@ -9,7 +10,7 @@ import type { PassInput } from "./input.js";
 export interface Tuning {
   /** A budget for a device, from the bytes in use there before and after its model was loaded. */
   open(device: UsableDevice, baseBytes: number | null, loadedBytes: number | null): Promise<BatchBudget>;
-  /** Keeps what a device found for the next pass. */
+  /** Keeps what a device found for the next pass. Where the disk refuses it, a note says so: no work is lost with it. */
   remember(device: UsableDevice, found: RememberedBudget): Promise<void>;
 }
 
@@ -32,7 +33,17 @@ export function openTuning(work: StageWork, { model, settings }: PassInput, long
       const limits = limitsOf(Math.min(settings.memoryCapBytes, device.memoryBytes ?? settings.memoryCapBytes));
       return openBudget({ shape, limits, baseBytes: baseBytes ?? 0, loadedBytes, longest, remembered: budget });
     },
-    remember: (device, found) =>
-      found.buckets.length > 0 ? work.budgets.write(keyOf(device), found) : Promise.resolve(),
+    async remember(device, found) {
+      if (found.buckets.length === 0) return;
+      try {
+        await work.budgets.write(keyOf(device), found);
+      } catch (error) {
+        if (!(error instanceof RagError) || error.code !== "store_write_failed") throw error;
+        work.note(
+          "budgets_not_kept",
+          `What ${device.name} found about its batches is not kept, so the next pass finds it anew. ${error.message}`,
+        );
+      }
+    },
   };
 }

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { gpuFolder, holdings } from "../../dist/runtime/simulated/ledger.js";
 import type { SimulatedFault } from "../../dist/schema/simulated-types.js";
@@ -213,6 +216,17 @@ test("what a pass found about its batches is kept for the next one, which begins
     (second?.paddedTokens as number) > found.tokens / 2,
     `${second?.paddedTokens} tokens, ${found.tokens} were found`,
   );
+});
+
+test("budgets that can't be written are a note on a pass that did its work, and hide no error of one that did not", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "rag-cells-budgets-"));
+  mkdirSync(layoutOf(dir).budgetsFile, { recursive: true });
+  const done = await simulatedPass({ gpus: [FAST], lengths, budgetsFrom: dir });
+  whole(done);
+  assert.deepEqual(done.notes, ["simulated", "budgets_damaged", "budgets_not_kept", "batches_found"]);
+  const faults: SimulatedFault[] = [{ batch: 1, kind: "crash", times: 9 }];
+  const broken = await simulatedPass({ gpus: [{ ...FAST, faults }], lengths, budgetsFrom: dir });
+  assert.equal(broken.error?.code, "inference_process_died");
 });
 
 test("a device on which no row fits, though figures say that it should, is an error with the device's own words", async () => {
