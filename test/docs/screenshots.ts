@@ -1,17 +1,22 @@
 /**
- * Makes the pictures of docs/kaggle*.md anew: `npm run docs:images`. It packs a kit, runs two
+ * Makes the pictures of the documents anew: `npm run docs:images`. For the README it runs the
+ * journey's notebook and photographs its page. For docs/kaggle*.md it packs a kit, runs two
  * Python notebooks in the stand-in for Kaggle, the second one in the session that the first
- * one packed, renders them with nbconvert and photographs cells with chromium. Where one of
- * these is missing it says so and leaves the pictures as they are.
+ * one packed, and renders them with nbconvert. Where chromium or the stand-in's Python is
+ * missing it says so and leaves the pictures as they are.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readNotebook } from "../../dist/notebook/notebook-file.js";
+import { notebookPage } from "../../dist/notebook/page.js";
+import { runNotebook } from "../../dist/notebook/run.js";
 import { environments } from "../kaggle/lib/environments.ts";
 import { root, sampleModels, scratch } from "../lib/sample.ts";
-import { findChromium, startChromium } from "./chromium.ts";
+import { findChromium, type Photographer, startChromium } from "./chromium.ts";
 
-const WIDTH = 940;
+/** CSS pixels: of the journey's page, and of the notebooks on Kaggle. */
+const [PAGE_WIDTH, WIDTH] = [1240, 940];
 const MOST_BYTES = 150_000;
 const KIT = "/kaggle/input/rag-cells-kit";
 const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3600_000).toISOString();
@@ -63,17 +68,16 @@ const second: readonly Shot[] = [
 ];
 
 const program = findChromium();
-const environment = environments.find(({ name }) => name === "kaggle-py312");
-const missing =
-  program === null
-    ? "there is no chromium; install it, or name it in RAG_CELLS_CHROMIUM"
-    : environment?.skip !== false
-      ? String(environment?.skip)
-      : null;
-if (missing !== null || program === null || !environment) {
-  console.error(`SKIPPED, no picture was made: ${missing}`);
-  process.exit(0);
+if (program === null) skip("no picture was made: there is no chromium; install it, or name it in RAG_CELLS_CHROMIUM");
+const page = await startChromium(program, PAGE_WIDTH);
+try {
+  await photographedJourney(page);
+} finally {
+  await page.close();
 }
+
+const environment = environments.find(({ name }) => name === "kaggle-py312");
+if (environment?.skip !== false) skip(`no picture of Kaggle was made: ${environment?.skip}`);
 const python = environment.dir;
 
 const place = await scratch("pictures");
@@ -91,6 +95,31 @@ try {
   await photographed("second", second, 0.05);
 } finally {
   await camera.close();
+}
+
+/** Runs the journey where nothing was computed yet, and photographs its dense pass. */
+async function photographedJourney(camera: Photographer): Promise<void> {
+  const folder = await scratch("journey");
+  cpSync(join(root, "notebooks"), join(folder, "notebooks"), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  const out = join(folder, "journey.ipynb");
+  const { cells, failure } = await runNotebook(join(folder, "notebooks/journey.ipynb"), { out });
+  if (failure !== null) throw new Error(failure);
+  writeFileSync(join(folder, "journey.html"), notebookPage(await readNotebook(out), "journey"));
+  await camera.open(join(folder, "journey.html"));
+  const dense = cells.findIndex(({ firstLine }) => firstLine.includes("runDense"));
+  keep("journey", await camera.photograph("section.cell", dense));
+}
+
+function keep(picture: string, png: Buffer): void {
+  writeFileSync(join(root, "docs/images", `${picture}.png`), png);
+  console.log(`${picture}.png ${Math.round(png.length / 1000)} kB`);
+  if (png.length > MOST_BYTES) throw new Error(`${picture}.png has ${png.length} bytes, more than ${MOST_BYTES}`);
+}
+
+function skip(words: string): never {
+  console.error(`SKIPPED, ${words}`);
+  process.exit(0);
 }
 
 /** Runs a notebook in a session that began so many hours ago, and photographs its cells. */
@@ -116,11 +145,7 @@ async function photographed(name: string, shots: readonly Shot[], hours: number)
   for (const [i, { picture, shows = "", height }] of shots.entries()) {
     if (picture === undefined) continue;
     if (!(await camera.text(".jp-Cell", i)).includes(shows)) throw new Error(`${picture} does not show ${shows}`);
-    const png = await camera.photograph(".jp-Cell", i, height);
-    const file = join(root, "docs/images", `${picture}.png`);
-    writeFileSync(file, png);
-    console.log(`${picture}.png ${Math.round(png.length / 1000)} kB`);
-    if (png.length > MOST_BYTES) throw new Error(`${picture}.png has ${png.length} bytes, more than ${MOST_BYTES}`);
+    keep(picture, await camera.photograph(".jp-Cell", i, height));
   }
 }
 

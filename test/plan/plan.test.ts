@@ -81,7 +81,11 @@ test("what is planned for simulated GPUs is what they take", async () => {
     assert.ok(planned);
     const passed = Math.max(...run.telemetry.devices.map(({ passSeconds }) => passSeconds));
     const seconds = (planned.seconds ?? 0) - planned.loadSeconds;
-    assert.ok(seconds > 0.6 * passed && seconds < 1.6 * passed, `${seconds} planned, ${passed} taken`);
+    assert.ok(seconds < 1.6 * passed, `${seconds} planned, ${passed} taken`);
+    // A pass takes longer on a busy machine; what its GPUs compute does not.
+    const busy = run.telemetry.devices.reduce((sum, { busySeconds }) => sum + busySeconds, 0);
+    const plannedBusy = seconds * gpus * (planned.busy ?? 0);
+    assert.ok(plannedBusy > 0.6 * busy && plannedBusy < 1.6 * busy, `${plannedBusy} planned, ${busy} computed`);
     assert.equal(planned.tokens, run.vectors[0]?.tokens);
     const batches = run.telemetry.batches.length;
     assert.ok(
