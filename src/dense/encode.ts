@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { nonFiniteVector, wrongDimension } from "../core/errors.js";
 import type { KeptOf } from "../pass/kept.js";
 import type { Pass } from "../pass/run.js";
-import { runTextPass } from "../pass/texts.js";
+import { runChunkPass } from "../pass/texts.js";
 import { unpackDense } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
@@ -32,20 +32,8 @@ export interface DensePass {
  */
 export async function encodeChunks(work: StageWork, input: DensePass): Promise<DenseVectors> {
   const { chunks, model, settings, dim } = input;
-  const rows = input.kept(model, true);
-  const pass = await runTextPass(work, {
-    stage: "dense",
-    model,
-    normalize: true,
-    count: chunks.count,
-    items: chunks.range(),
-    item: (row) => chunks.read(row),
-    nameOf: async (row) => (await chunks.read(row)).id,
-    encode: (tokenizer, { text }) => tokenizer.encode(model.card.documentPrefix + text, model.maxTokens),
-    settings,
-    kept: rows && { rows, text: ({ text }) => text },
-    unit: "chunks",
-  });
+  const options = { stage: "dense", normalize: true, settings, kept: input.kept(model, true) } as const;
+  const pass = await runChunkPass(work, chunks, model, options);
   try {
     const file = vectorsName(model.card.key);
     await work.recorder.timed("save", () => writeRows(join(work.dir, file), pass, input));

@@ -5,13 +5,14 @@ import type { TokenizedText } from "../runtime/types.js";
 import type { KeptRows } from "../schema/kept-rows.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
-import type { Query, StageName } from "../schema/types.js";
+import type { Chunk, Query, StageName } from "../schema/types.js";
 import type { StageWork } from "../stage/work.js";
+import type { ChunkReader } from "../store/chunks.js";
 import type { PreparedRow } from "./input.js";
 import type { Measured } from "./plan.js";
 import { type Pass, runPass } from "./run.js";
 
-/** Most rows of a batch where nothing else limits them: what comes back of one has to fit into a message. */
+/** Most rows that are computed at once where nothing else limits them: what comes back of them is held in memory. */
 const MOST_ROWS = 4096;
 
 /** The tokenizer a located model was trained with. */
@@ -69,6 +70,27 @@ export async function runTextPass<T>(work: StageWork, input: TextPassInput<T>): 
     maxRows: maxRows ?? MOST_ROWS,
     kept: kept?.rows ?? null,
     unit,
+  });
+}
+
+/** A pass over chunks, with the model's document prefix. @throws RagError those of {@link runPass} */
+export function runChunkPass(
+  work: StageWork,
+  chunks: ChunkReader,
+  model: LocatedModel,
+  options: Pick<TextPassInput<Chunk>, "stage" | "normalize" | "settings"> & { readonly kept: KeptRows | null },
+): Promise<Pass> {
+  const { kept, ...rest } = options;
+  return runTextPass(work, {
+    ...rest,
+    model,
+    count: chunks.count,
+    items: chunks.range(),
+    item: (row) => chunks.read(row),
+    nameOf: async (row) => (await chunks.read(row)).id,
+    encode: (tokenizer, { text }) => tokenizer.encode(model.card.documentPrefix + text, model.maxTokens),
+    kept: kept && { rows: kept, text: ({ text }) => text },
+    unit: "chunks",
   });
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseLabelled } from "./labelled-json.js";
 
 /** The first key of every list of a kit. */
 export const KIT_SCHEMA = "rag-cells/kit@1";
@@ -75,21 +76,9 @@ export type KitResult = { readonly ok: true; readonly kit: Kit } | { readonly ok
 
 /** Checks the text of a kit's list. */
 export function parseKit(text: string): KitResult {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return { ok: false, problem: `it is no JSON (${(error as Error).message})` };
-  }
-  const schema = (json as { schema?: unknown } | null)?.schema;
-  if (schema !== KIT_SCHEMA)
-    return { ok: false, problem: `it has schema ${JSON.stringify(schema)}, this version reads ${KIT_SCHEMA}` };
-  const parsed = KitSchema.safeParse(json);
-  if (!parsed.success) {
-    const problem = z.prettifyError(parsed.error).replaceAll("\n", "; ");
-    return { ok: false, problem: problem.length > 300 ? `${problem.slice(0, 297)}...` : problem };
-  }
-  const { schema: _, ...kit } = parsed.data;
+  const parsed = parseLabelled(text, KIT_SCHEMA, KitSchema);
+  if (!parsed.ok) return parsed;
+  const { schema: _, ...kit } = parsed.value;
   return { ok: true, kit };
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseLabelled } from "./labelled-json.js";
 import { filePathPattern, hubIdPattern, revisionPattern } from "./model-card.js";
 
 /** The first key of every lock file. */
@@ -50,18 +51,8 @@ export type ModelsLockResult =
 
 /** Checks the text of a lock file. */
 export function parseModelsLock(text: string): ModelsLockResult {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return { ok: false, problem: `it is no JSON (${(error as Error).message})` };
-  }
-  const schema = (json as { schema?: unknown } | null)?.schema;
-  if (schema !== MODELS_LOCK_SCHEMA)
-    return { ok: false, problem: `it has schema ${JSON.stringify(schema)}, this version reads ${MODELS_LOCK_SCHEMA}` };
-  const parsed = ModelsLockSchema.safeParse(json);
-  if (!parsed.success) return { ok: false, problem: z.prettifyError(parsed.error).replaceAll("\n", "; ") };
-  return { ok: true, lock: { models: parsed.data.models } };
+  const parsed = parseLabelled(text, MODELS_LOCK_SCHEMA, ModelsLockSchema);
+  return parsed.ok ? { ok: true, lock: { models: parsed.value.models } } : parsed;
 }
 
 /** The text of a lock file: keys in order, so that a commit shows only what changed. */

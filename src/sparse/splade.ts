@@ -2,7 +2,7 @@ import { nonFiniteVector } from "../core/errors.js";
 import { histogram } from "../core/histogram.js";
 import type { KeptOf } from "../pass/kept.js";
 import type { PassBatch } from "../pass/run.js";
-import { runTextPass } from "../pass/texts.js";
+import { runChunkPass } from "../pass/texts.js";
 import { unpackSparse } from "../runtime/row-bytes.js";
 import type { LocatedModel } from "../schema/model-types.js";
 import type { Settings } from "../schema/settings-types.js";
@@ -33,20 +33,8 @@ export async function encodeSplade(
   kept: KeptOf,
 ): Promise<SparseVectors> {
   const { key } = model.card;
-  const rows = kept(model, false);
-  const pass = await runTextPass(work, {
-    stage: "sparse",
-    model,
-    normalize: false,
-    count: chunks.count,
-    items: chunks.range(),
-    item: (row) => chunks.read(row),
-    nameOf: async (row) => (await chunks.read(row)).id,
-    encode: (tokenizer, { text }) => tokenizer.encode(model.card.documentPrefix + text, model.maxTokens),
-    settings,
-    kept: rows && { rows, text: ({ text }) => text },
-    unit: "chunks",
-  });
+  const options = { stage: "sparse", normalize: false, settings, kept: kept(model, false) } as const;
+  const pass = await runChunkPass(work, chunks, model, options);
   const from = performance.now();
   try {
     const { batches } = pass;
