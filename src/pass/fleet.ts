@@ -6,7 +6,7 @@ import { withLeases } from "../runtime/lease.js";
 import { type Reading, type Sampler, startSampler } from "../runtime/sampler.js";
 import type { DeviceEvent, DeviceReport, MemoryLimits } from "../schema/device-types.js";
 import type { StageWork } from "../stage/work.js";
-import type { MicroBatchRecord } from "../telemetry/recorder.js";
+import type { MemorySample, MicroBatchRecord } from "../telemetry/recorder.js";
 import type { PassInput } from "./input.js";
 import { type Member, openMember } from "./member.js";
 import { batchSecondsOn } from "./rule.js";
@@ -17,8 +17,8 @@ export interface FleetInput extends PassInput {
   readonly devices: readonly UsableDevice[];
   /** Finds out how large batches may be; null where that is planned. */
   readonly tuning: Tuning | null;
-  /** Told what happens on a device, until all are given back. */
-  readonly happened: (event: DeviceEvent) => void;
+  /** Told what happens on a device, with the most memory that was seen there since its batch began, until all are given back. */
+  readonly happened: (event: DeviceEvent, memory: MemorySample | null) => void;
   /** What was computed since the fleet was opened, for its reports. */
   readonly computed: () => readonly MicroBatchRecord[];
 }
@@ -45,14 +45,17 @@ export async function withFleet<T>(work: StageWork, input: FleetInput, use: (fle
   const { settings, model, stage, devices } = input;
   const { recorder, signal } = work;
   const limits = limitsOf(settings.memoryCapBytes);
-  const event: Fleet["event"] = (what) => input.happened(recorder.event({ ...what, model: model.card.key }));
+  const members = new Map<string, Member>();
+  const event: Fleet["event"] = (what) => {
+    const full = recorder.event({ ...what, model: model.card.key });
+    input.happened(full, members.get(what.device)?.memory() ?? null);
+  };
   for (const device of devices) {
     const { weightBytes } = model.shape;
     const limitBytes = usableBytes(device, limits);
     if (device.kind !== "cpu" && weightBytes > limitBytes)
       throw modelTooLargeForDevice(model.card.key, device.name, { neededBytes: weightBytes, limitBytes, weightBytes });
   }
-  const members = new Map<string, Member>();
   const lookers = new Set<() => void>();
 
   const owner = `${stage} · ${model.card.key}`;

@@ -72,8 +72,11 @@ export interface FrameWriter {
   begin(): number;
   /** Journals rows that were computed at once; durable when it resolves. What comes while others are written is written and synced together. */
   write(piece: PreparedPiece, computed: ComputedRows): Promise<void>;
-  /** Journals what happened on a device, so that a run that goes on tells it too. Where that fails, the next rows fail with the reason. */
-  event(event: DeviceEvent): void;
+  /**
+   * Journals what happened on a device, and the memory that was seen there, so that a run that goes on tells it too: no rows may
+   * come back of a batch that took the most. Where that fails, the next rows fail with the reason.
+   */
+  event(event: DeviceEvent, memory: MemorySample | null): void;
   /** Resolves when everything is written, and every row kept that is to be kept. */
   settle(): Promise<void>;
 }
@@ -152,8 +155,8 @@ export function frameWriter(
       );
       return enqueue({ piece, meta: { rows, block: null, record, event: null, memory }, payload: packOutput(output) });
     },
-    event(event) {
-      const meta = { rows: [], block: null, record: null, event, memory: null };
+    event(event, memory) {
+      const meta = { rows: [], block: null, record: null, event, memory };
       enqueue({ piece: null, meta, payload: new Uint8Array() }).catch(() => {});
     },
     async settle() {

@@ -85,7 +85,7 @@ function takeOver(work: StageWork, { frames, plan }: PassJournal): void {
   work.recorder.phase("tokenize", plan.tokenizeSeconds);
   const batches = new Set<string>();
   for (const { meta } of frames) {
-    if (meta.event) work.recorder.takeOverEvent(meta.event);
+    if (meta.event) work.recorder.takeOverEvent(meta.event, meta.memory);
     if (!meta.record) continue;
     work.recorder.takeOver(meta.record, meta.memory);
     batches.add(`${meta.record.device} ${meta.record.batch}`);

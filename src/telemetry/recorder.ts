@@ -8,7 +8,7 @@ export interface Recorder {
   now(): number;
   /** Takes over what an interrupted attempt had journaled; later times continue behind it. */
   takeOver(record: MicroBatchRecord, memory: MemorySample | null): void;
-  takeOverEvent(event: DeviceEvent): void;
+  takeOverEvent(event: DeviceEvent, memory: MemorySample | null): void;
   /** Adds what was computed at once to its batch. */
   microBatch(record: Omit<MicroBatchRecord, "at">, memory: MemorySample | null): MicroBatchRecord;
   /** Adds seconds to a phase. */
@@ -94,9 +94,10 @@ export function startRecorder(start: number = performance.now()): Recorder {
       addTo(batches, record);
       if (reading) sample(before, record.device, record.at, reading);
     },
-    takeOverEvent(event) {
+    takeOverEvent(event, reading) {
       earlier = Math.max(earlier, event.at);
       events.push(event);
+      if (reading) sample(before, event.device, event.at, reading);
     },
     microBatch(record, reading) {
       const full = { ...record, at: now() };
