@@ -77,9 +77,11 @@ function figuresHtml(card: Card): string {
 }
 
 function figureRow({ label, value, how }: Figure): string {
+  // Labels are not broken anywhere else: the figures beside them need the room.
+  const parts = escapeHtml(label).replaceAll(", ", ",<br>");
   const note = how ? `<br><small style="${MUTED}">${escapeHtml(how)}</small>` : "";
   return (
-    `<tr style="background:none;border-top:${LINE}"><th scope="row" style="${CELL};text-align:left;font-weight:normal;opacity:.8;white-space:nowrap">${escapeHtml(label)}</th>` +
+    `<tr style="background:none;border-top:${LINE}"><th scope="row" style="${CELL};text-align:left;font-weight:normal;opacity:.8;white-space:nowrap">${parts}</th>` +
     `<td style="${CELL};padding-right:0;width:100%;text-align:left;overflow-wrap:anywhere"><span style="font-variant-numeric:tabular-nums;font-weight:600">${escapeHtml(value)}</span>${note}</td></tr>`
   );
 }
@@ -134,7 +136,9 @@ function tableHtml(table: DetailTable): string {
 function rowHtml(row: readonly (string | number | null)[], align: (column: number) => string, lined: boolean): string {
   const cells = row.map((value, i) => {
     const text = value === null ? "–" : typeof value === "number" ? count(value) : value;
-    return `<td style="${CELL};text-align:${align(i)};font-variant-numeric:tabular-nums">${escapeHtml(text)}</td>`;
+    // A figure and its unit stay together.
+    const wrap = align(i) === "right" ? ";white-space:nowrap" : "";
+    return `<td style="${CELL};text-align:${align(i)}${wrap};font-variant-numeric:tabular-nums">${escapeHtml(text)}</td>`;
   });
   return `<tr style="background:none${lined ? `;border-top:${LINE}` : ""}">${cells.join("")}</tr>`;
 }
