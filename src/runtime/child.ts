@@ -40,7 +40,7 @@ export function startChild(
   environment: Readonly<Record<string, string>> = {},
   files: readonly number[] = [],
 ): Child {
-  const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [], {
+  const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [String(process.pid)], {
     serialization: "advanced",
     execArgv: ["--expose-gc"],
     env: { ...process.env, NODE_OPTIONS: undefined, ...environment },

@@ -7,6 +7,7 @@
  * parent kills the process to stop it.
  */
 import { setImmediate } from "node:timers/promises";
+import { endWithParent } from "./end-with-parent.js";
 import { giveResults, takeMicroBatch } from "./exchange.js";
 import { peakResidentBytes, residentBytes } from "./memory.js";
 import type { FromWorker, ToWorker } from "./messages.js";
@@ -15,9 +16,12 @@ import type { Backend, EncoderOptions } from "./types.js";
 
 // An interrupt goes to the whole process group; the parent decides what it means.
 process.on("SIGINT", () => {});
-// The parent closed the channel or died. During a micro-batch this is noticed right after it.
+// The parent closed the channel or died. During a micro-batch this is noticed right after it; on a GPU see below.
 process.on("disconnect", () => process.exit());
 
+/** The process that started this one. */
+const parent = Number(process.argv[2]);
+let watched = false;
 let backend: Backend | undefined;
 let last = Promise.resolve();
 process.on("message", (message: ToWorker) => {
@@ -43,6 +47,11 @@ async function openBackend(options: EncoderOptions): Promise<Backend> {
   if (options.provider.kind === "simulated") {
     const { openSimulatedBackend } = await import("./simulated/backend.js");
     return openSimulatedBackend(options);
+  }
+  // A simulated device looks by itself; a CPU never hangs.
+  if (options.provider.kind !== "cpu" && !watched) {
+    watched = true;
+    endWithParent(parent);
   }
   const { openOnnxBackend } = await import("./onnx-backend.js");
   return openOnnxBackend(options);

@@ -40,6 +40,20 @@ test("a parent killed in the middle of a batch leaves no process when the batch 
   t.diagnostic(`gone after ${(await goneWithin(child, 60_000)).toFixed(0)} ms`);
 });
 
+test("a process on a device that hangs ends with its parent, however that is killed", async (t) => {
+  const parent = spawn(process.execPath, [fileURLToPath(new URL("./lib/blocked.ts", import.meta.url))], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exited = once(parent, "exit");
+  const [line] = await once(parent.stdout, "data");
+  const child = Number(String(line).trim());
+  await sleep(500);
+  assert.ok(runs(child), "it lives as long as its parent");
+  parent.kill("SIGKILL");
+  await exited;
+  t.diagnostic(`gone after ${(await goneWithin(child, 5000)).toFixed(0)} ms`);
+});
+
 test("a parent that exits in the middle of a batch kills it at once", async () => {
   const { child, exited } = await startParent("exit");
   assert.deepEqual(await exited, [3, null]);

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as rag from "../../dist/index.js";
 import { openEncoder } from "../../dist/runtime/encoder.js";
 import type { EncoderOptions, TokenBatch } from "../../dist/runtime/types.js";
 import { corpusOf, root, sampleModels, sampleOptions, scratch } from "../lib/sample.ts";
+import { bertOnnx } from "../runtime/lib/bert.ts";
+import { goneWithin, runs } from "../runtime/lib/processes.ts";
 
 const place = join(root, ".cache/swiftshader");
 /** Furthest that a number may be from the CPU's. */
@@ -97,6 +102,26 @@ test("a stage computes on WebGPU, and its run says what the nodes ran on", { ski
   assert.equal(gpu.dense.vectors[0]?.model?.device, "webgpu");
   assert.ok((gpu.dense.telemetry.devices?.[0]?.placement?.["WebGpuExecutionProvider"] ?? 0) > 50);
   assert.ok(cpu.data.every((value, i) => Math.abs(value - (gpu.data[i] as number)) <= TOLERANCE));
+});
+
+test("a process that computes on WebGPU ends with its parent, in the middle of a batch of minutes", {
+  skip,
+}, async (t) => {
+  const model = join(await scratch("orphan"), "model.onnx");
+  writeFileSync(
+    model,
+    bertOnnx({ layers: 2, hidden: 256, heads: 4, intermediate: 1024, vocabulary: 100, positions: 512 }),
+  );
+  const file = join(root, "test/runtime/lib/parent.ts");
+  const parent = spawn(process.execPath, [file, model, "long", "webgpu"], { stdio: ["ignore", "pipe", "inherit"] });
+  const exited = once(parent, "exit");
+  const [line] = await once(parent.stdout, "data");
+  const child = Number(String(line).trim());
+  await sleep(2000);
+  assert.ok(runs(child));
+  parent.kill("SIGKILL");
+  await exited;
+  t.diagnostic(`gone after ${(await goneWithin(child, 3000)).toFixed(0)} ms`);
 });
 
 test("doctor proves the adapter, and says what computes", { skip }, async () => {

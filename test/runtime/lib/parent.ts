@@ -1,12 +1,12 @@
 /**
  * A process that opens an encoder, for tests of what becomes of the child when it
- * ends: `node parent.ts MODEL long|idle|exit`. Prints the child's pid.
+ * ends: `node parent.ts MODEL long|idle|exit [webgpu]`. Prints the child's pid.
  */
 import { openEncoder } from "../../../dist/runtime/encoder.js";
 import { batchOf, optionsFor } from "./table-model.ts";
 
-const [file = "", mode = ""] = process.argv.slice(2);
-const encoder = await openEncoder(optionsFor(file));
+const [file = "", mode = "", device] = process.argv.slice(2);
+const encoder = await openEncoder(optionsFor(file, { provider: { kind: device === "webgpu" ? device : "cpu" } }));
 console.log(encoder.pid);
 if (mode === "long" || mode === "exit") {
   const running = encoder.encode([
