@@ -44,7 +44,11 @@ line.html("<b>1</b>"); display.svg("<svg/>"); line.html("<b>2</b>");`,
       wait: { sleep: 1.5 },
       lateBusy: { run: "%%ts\nconst timer2 = setTimeout(() => console.log('came while Python ran'), 500);" },
       busy: { run: "import time; time.sleep(1.5); print('python')" },
-      stop: { run: "%%ts\nconsole.log('ready'); await new Promise(() => {});", stop: "ready" },
+      // Behind an await: an interrupt that comes just as a cell's first part ends can be lost by Node, or hit the next cell.
+      stop: {
+        run: "%%ts\nawait null; console.log('ready'); await new Promise(() => {});",
+        stop: "ready",
+      },
       afterStop: { run: "%%ts\nsix" },
       stopLoop: { run: "%%ts\nconsole.log('ready'); for (;;);", stop: "ready" },
       afterLoop: { run: "%%ts\nsix" },

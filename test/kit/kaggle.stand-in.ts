@@ -171,7 +171,9 @@ for (const environment of generations) {
       cells: { id: string; source: string[] }[];
     };
     const cell = (id: string) => book.cells.find((one) => one.id === id)?.source.join("") as string;
-    const saying = (word: string, id: string) => cell(id).replace("%%ts\n", `%%ts\nconsole.log("${word}");\n`);
+    // Behind an await: an interrupt that comes just as a cell's first part ends can be lost by Node, or hit the next cell.
+    const saying = (word: string, id: string) =>
+      cell(id).replace("%%ts\n", `%%ts\nawait null; console.log("${word}");\n`);
     const all = await driveInStandIn(environment, place, {
       boot: { run: cell("kaggle-bootstrap") },
       open: { run: fromDataset(cell("journey-03")) },
