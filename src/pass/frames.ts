@@ -14,8 +14,9 @@ export interface PassFrame {
   readonly rows: readonly number[];
   /** Which block of kept rows it is; null for rows that the model computed. */
   readonly block: number | null;
-  /** What the model computed for it; null for a block. */
+  /** What the model computed for it; null for a block and for an event. */
   readonly record: MicroBatchRecord | null;
+  /** What happened on a device; null for rows. */
   readonly event: DeviceEvent | null;
   readonly memory: MemorySample | null;
 }
