@@ -88,8 +88,9 @@ test("a crash, an error of the device and a batch that never ends cost a fresh p
   assert.ok(done.length > 0 && done.length < lengths.length);
   const again = await simulatedPass({ gpus: [FAST], lengths, settings, dir: broken.dir });
   whole(again);
-  // What was computed of the third batch before its process died counts too.
-  assert.equal(again.resumed, 3);
+  // What had come back of the third batch before its process died counts too.
+  assert.equal(again.resumed, broken.telemetry.batches.length);
+  assert.ok(again.resumed >= 2, `${again.resumed}`);
 });
 
 test("a model that is never loaded costs a fresh process twice; a third time it is the pass's error, and what was done is kept", async () => {
